@@ -1,0 +1,23 @@
+#include "common/follow.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+
+char *follow_statement(struct db_session *session, const struct settings *settings, const char *source_host,
+                       uint16_t source_port, const char *log_file, uint64_t log_position) {
+    AUTO_TEXT char *host = db_quote(session, source_host, strlen(source_host));
+    AUTO_TEXT char *user = db_quote(session, settings->repl_user, strlen(settings->repl_user));
+    AUTO_TEXT char *password = db_quote(session, settings->repl_password, strlen(settings->repl_password));
+    AUTO_TEXT char *file = db_quote(session, log_file ? log_file : "", log_file ? strlen(log_file) : 0);
+    AUTO_TEXT char *from = log_file && *log_file
+                               ? mem_format("SOURCE_AUTO_POSITION = 0, SOURCE_LOG_FILE = %s, SOURCE_LOG_POS = %llu",
+                                            file, (unsigned long long)log_position)
+                               : mem_text("SOURCE_AUTO_POSITION = 1");
+    // The heartbeat is what a frozen source is told by; a retry count of 0 never gives up.
+    return mem_format(
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %u, SOURCE_USER = %s, SOURCE_PASSWORD = %s,"
+        " SOURCE_SSL = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_HEARTBEAT_PERIOD = 0.5, SOURCE_CONNECT_RETRY = 1,"
+        " SOURCE_RETRY_COUNT = 0, %s",
+        host, source_port, user, password, from);
+}

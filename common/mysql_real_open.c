@@ -1,0 +1,284 @@
+// The connecting half of the MySQL adapter: sessions, deadlines, and what an error means.
+#include "common/mysql_real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum {
+    CONNECT_SLICE_MS = 2,     // the client does not say whether it waits to read or to write while it connects
+    BULK_PACKET_WAIT_S = 60,  // a copy that hears nothing for this long is dead
+    OLDEST_SERVER = 80400,
+    DISK_FULL_OLD = 1021,  // the numbers of a full disk that the headers do not name
+    DISK_FULL_FILE = 20,
+};
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+static pthread_key_t thread_end_key;
+
+static void thread_end(void *unused) {
+    (void)unused;
+    mysql_thread_end();
+}
+
+static void library_start(void) {
+    (void)mysql_library_init(0, NULL, NULL);
+    (void)pthread_key_create(&thread_end_key, thread_end);
+}
+
+// Errors that mean the connection is gone, whatever the server is.
+static bool number_is_loss(unsigned number) {
+    return number == CR_SERVER_GONE_ERROR || number == CR_SERVER_LOST || number == CR_SERVER_LOST_EXTENDED ||
+           number == CR_CONN_HOST_ERROR || number == CR_SSL_CONNECTION_ERROR || number == CR_MALFORMED_PACKET ||
+           number == ER_SERVER_SHUTDOWN || number == CR_COMMANDS_OUT_OF_SYNC || number == CR_UNKNOWN_ERROR ||
+           number == ER_NET_READ_ERROR || number == ER_NET_READ_INTERRUPTED || number == ER_CLIENT_INTERACTION_TIMEOUT;
+}
+
+static enum err_kind kind_of(unsigned number) {
+    if (number_is_loss(number)) {
+        return ERR_LOST;
+    }
+    switch (number) {
+        case ER_ACCESS_DENIED_ERROR:
+        case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
+        case ER_DBACCESS_DENIED_ERROR:
+        case ER_TABLEACCESS_DENIED_ERROR:
+        case ER_COLUMNACCESS_DENIED_ERROR:
+        case ER_SPECIFIC_ACCESS_DENIED_ERROR:
+        case ER_PROCACCESS_DENIED_ERROR:
+        case ER_ACCOUNT_HAS_BEEN_LOCKED:
+        case ER_MUST_CHANGE_PASSWORD_LOGIN:
+        case ER_HOST_IS_BLOCKED:
+        case ER_HOST_NOT_PRIVILEGED:
+        case ER_SECURE_TRANSPORT_REQUIRED:
+            return ERR_DENIED;
+        case ER_CON_COUNT_ERROR:
+        case ER_TOO_MANY_USER_CONNECTIONS:
+        case ER_USER_LIMIT_REACHED:
+        case ER_LOCK_WAIT_TIMEOUT:
+        case ER_LOCK_DEADLOCK:
+            return ERR_BUSY;
+        case DISK_FULL_OLD:
+        case DISK_FULL_FILE:
+        case ER_RECORD_FILE_FULL:
+            return ERR_FULL;
+        case ER_QUERY_INTERRUPTED:
+        case ER_QUERY_TIMEOUT:
+            return ERR_TIMEOUT;
+        default:
+            return ERR_FAILED;
+    }
+}
+
+// Takes the client's error into *err. A syntax error echoes the statement, which may hold a password: not repeated.
+bool session_error(struct db_session *session, struct err *err) {
+    unsigned number = mysql_errno(&session->mysql);
+    enum err_kind kind = kind_of(number);
+    if (kind == ERR_LOST) {
+        session->poisoned = true;
+    }
+    if (number == ER_PARSE_ERROR) {
+        return err_set(err, kind, (int)number, "the server does not understand the statement (MySQL error 1064)");
+    }
+    return err_set(err, kind, (int)number, "%s (MySQL error %u)", mysql_error(&session->mysql), number);
+}
+
+bool session_deadline_error(struct db_session *session, int64_t timeout_ms, struct err *err) {
+    session->poisoned = true;
+    return err_set(err, ERR_TIMEOUT, 0, "no answer within %lld ms", (long long)timeout_ms);
+}
+
+// Waits until the socket can be read or the deadline passes; slice_ms > 0 returns true early to let the client look.
+bool session_wait(struct db_session *session, int64_t deadline_ms, int slice_ms) {
+    int64_t left_ms = deadline_ms - clock_mono_ms();
+    if (left_ms <= 0) {
+        return false;
+    }
+    int wait_ms = (int)(left_ms > 3600000 ? 3600000 : left_ms);
+    if (slice_ms > 0 && wait_ms > slice_ms) {
+        wait_ms = slice_ms;
+    }
+    struct pollfd slot = {.fd = session->mysql.net.fd, .events = POLLIN};
+    (void)poll(&slot, 1, wait_ms);
+    return true;
+}
+
+static void remember_fd(struct db_session *session) {
+    pthread_mutex_lock(&session->lock);
+    // Our own descriptor of the same socket: the client closes its own when a connection breaks, and the number may
+    // then be another thread's socket, which db_interrupt() must not cut.
+    session->fd = fcntl(session->mysql.net.fd, F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_unlock(&session->lock);
+}
+
+// "Can't connect to MySQL server on 'h:3306' (111)": the number in the end is errno, and says refused from unreachable.
+static int errno_in(const char *text) {
+    const char *open = strrchr(text, '(');
+    return open ? atoi(open + 1) : 0;
+}
+
+static enum probe_outcome connect_outcome(struct db_session *session, struct err *err) {
+    unsigned number = mysql_errno(&session->mysql);
+    (void)session_error(session, err);
+    switch (number) {
+        case CR_UNKNOWN_HOST:
+            (void)err_set(err, ERR_GONE, (int)number, "the name does not resolve");
+            return PROBE_GONE;
+        case CR_CONN_HOST_ERROR:
+        case CR_CONNECTION_ERROR:
+            switch (errno_in(mysql_error(&session->mysql))) {
+                case ECONNREFUSED:
+                    (void)err_set(err, ERR_REFUSED, ECONNREFUSED, "connection refused");
+                    return PROBE_REFUSED;
+                case ETIMEDOUT:
+                    return PROBE_TIMEOUT;
+                default:
+                    return PROBE_UNREACHABLE;
+            }
+        case ER_CON_COUNT_ERROR:
+        case ER_TOO_MANY_USER_CONNECTIONS:
+            return PROBE_OVERLOADED;
+        case ER_SERVER_SHUTDOWN:
+            return PROBE_CLOSING;
+        case ER_SERVER_ISNT_AVAILABLE:
+            return PROBE_STARTING;
+        case CR_VERSION_ERROR:
+        case CR_MALFORMED_PACKET:
+        case ER_NOT_SUPPORTED_AUTH_MODE:
+        case CR_AUTH_PLUGIN_CANNOT_LOAD:
+        case CR_SSL_CONNECTION_ERROR:
+            return err && err->number == CR_SSL_CONNECTION_ERROR && session->mysql.server_version ? PROBE_LOST
+                                                                                                  : PROBE_UNFIT;
+        default:
+            return kind_of(number) == ERR_DENIED ? PROBE_DENIED : PROBE_LOST;
+    }
+}
+
+static enum probe_outcome check_version(struct db_session *session, struct err *err) {
+    const char *version = mysql_get_server_info(&session->mysql);
+    if (strstr(version, "MariaDB") || mysql_get_server_version(&session->mysql) < OLDEST_SERVER) {
+        (void)err_set(err, ERR_INVALID, 0, "server %s is not MySQL 8.4 or newer", version);
+        return PROBE_UNFIT;
+    }
+    return PROBE_OK;
+}
+
+static void set_options(struct db_session *session, int64_t timeout_ms) {
+    MYSQL *mysql = &session->mysql;
+    unsigned tls = SSL_MODE_REQUIRED;
+    unsigned whole_s = (unsigned)((timeout_ms + 999) / 1000);
+    mysql_options(mysql, MYSQL_OPT_SSL_MODE, &tls);
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &whole_s);
+    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "relevo");
+    if (session->bulk) {
+        unsigned local = 1;
+        unsigned packet_s = BULK_PACKET_WAIT_S;
+        unsigned long packet_bytes = 1024UL * 1024 * 1024;
+        mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &local);
+        mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &packet_s);
+        mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &packet_s);
+        mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_bytes);
+    }
+}
+
+static bool connect_async(struct db_session *session, const struct db_login *login, int64_t timeout_ms) {
+    int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+    for (;;) {
+        enum net_async_status status = mysql_real_connect_nonblocking(&session->mysql, login->address, login->user,
+                                                                      login->password, NULL, login->port, NULL, 0);
+        if (status != NET_ASYNC_NOT_READY) {
+            return status == NET_ASYNC_COMPLETE;
+        }
+        if (!session_wait(session, deadline_ms, CONNECT_SLICE_MS)) {
+            session->poisoned = true;
+            return false;
+        }
+    }
+}
+
+enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+    (void)pthread_once(&library_once, library_start);
+    (void)pthread_setspecific(thread_end_key, login);
+    AUTO_SESSION struct db_session *session = mem_zero(1, sizeof *session);
+    session->fd = -1;
+    session->bulk = login->bulk;
+    pthread_mutex_init(&session->lock, NULL);
+    mysql_init(&session->mysql);
+    set_options(session, timeout_ms);
+    bool connected = session->bulk ? mysql_real_connect(&session->mysql, login->address, login->user, login->password,
+                                                        NULL, login->port, NULL, 0) != NULL
+                                   : connect_async(session, login, timeout_ms);
+    if (!connected) {
+        if (session->poisoned) {
+            (void)session_deadline_error(session, timeout_ms, err);
+            return PROBE_TIMEOUT;
+        }
+        session->poisoned = true;
+        return connect_outcome(session, err);
+    }
+    remember_fd(session);
+    enum probe_outcome outcome = check_version(session, err);
+    if (outcome == PROBE_OK) {
+        *ret = TAKE(session);
+    }
+    return outcome;
+}
+
+void db_close(struct db_session *session) {
+    if (!session) {
+        return;
+    }
+    if (session->poisoned) {
+        // A reset, not a farewell: a server that is in the midst of sending rows would wait for room for many minutes,
+        // holding its locks.
+        struct linger none = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(session->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        db_interrupt(session);  // so that the client's farewell fails at once instead of waiting
+    }
+    mysql_close(&session->mysql);
+    if (session->fd >= 0) {
+        (void)close(session->fd);
+    }
+    pthread_mutex_destroy(&session->lock);
+    free(session);
+}
+
+bool db_alive(const struct db_session *session) {
+    return session && !session->poisoned;
+}
+
+int db_fd(const struct db_session *session) {
+    return session->fd;
+}
+
+uint64_t db_connection_id(const struct db_session *session) {
+    return mysql_thread_id((MYSQL *)&session->mysql);
+}
+
+const char *db_server_version(const struct db_session *session) {
+    return mysql_get_server_info((MYSQL *)&session->mysql);
+}
+
+void db_interrupt(struct db_session *session) {
+    pthread_mutex_lock(&session->lock);
+    if (session->fd >= 0) {
+        (void)shutdown(session->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&session->lock);
+}
+
+bool db_error_is_loss(const struct err *err) {
+    return err->kind == ERR_LOST || err->kind == ERR_TIMEOUT;
+}

@@ -1,0 +1,43 @@
+#include "node.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static bool find_word(const char *const *words, size_t count, const char *text, size_t *ret) {
+    for (size_t i = 0; text != NULL && i < count; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+#define WORD(id, name) [id] = name,
+
+#define NODE_WORDS(type, LIST)                                            \
+    static const char *const type##_words[] = {LIST(WORD)};               \
+    const char *type##_name(enum type value) {                            \
+        size_t count = sizeof type##_words / sizeof type##_words[0];      \
+        return (size_t)value < count ? type##_words[(size_t)value] : "?"; \
+    }                                                                     \
+    bool type##_parse(const char *text, enum type *ret) {                 \
+        size_t found = 0;                                                 \
+        size_t count = sizeof type##_words / sizeof type##_words[0];      \
+        if (!find_word(type##_words, count, text, &found)) {              \
+            return false;                                                 \
+        }                                                                 \
+        *ret = (enum type)found;                                          \
+        return true;                                                      \
+    }
+
+NODE_WORDS(probe_outcome, PROBE_OUTCOMES)
+NODE_WORDS(phase, PHASES)
+NODE_WORDS(node_role, NODE_ROLES)
+NODE_WORDS(thread_state, THREAD_STATES)
+NODE_WORDS(job_rung, JOB_RUNGS)
+NODE_WORDS(job_phase, JOB_PHASES)
+NODE_WORDS(replication_mode, REPLICATION_MODES)
+NODE_WORDS(service, SERVICES)
+NODE_WORDS(severity, SEVERITIES)
+NODE_WORDS(event_type, EVENT_TYPES)

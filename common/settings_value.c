@@ -1,0 +1,327 @@
+#include "settings_value.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "text.h"
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static bool refuse(const struct setting *setting, const char *value, struct err *err) {
+    if (setting->secret) {
+        return err_set(err, ERR_INVALID, 0, "%s has a value that is not allowed: %s", setting->name, setting->allowed);
+    }
+    return err_set(err, ERR_INVALID, 0, "%s=%.80s is not allowed: %s", setting->name, value, setting->allowed);
+}
+
+static void *field_of(const struct setting *setting, struct settings *settings) {
+    return (char *)settings + setting->offset;
+}
+
+static const void *value_of(const struct setting *setting, const struct settings *settings) {
+    return (const char *)settings + setting->offset;
+}
+
+static bool only(const char *value, const char *characters, size_t least, size_t most) {
+    size_t length = strlen(value);
+    return length >= least && length <= most && strspn(value, characters) == length;
+}
+
+// One label of a host name, RFC 1123.
+static bool is_label(const char *value) {
+    size_t length = strlen(value);
+    return only(value, LOWER UPPER DIGITS "-", 1, 63) && value[0] != '-' && value[length - 1] != '-';
+}
+
+// "host:port" or "[v6]:port" in parts; a missing port becomes fallback_port, if that is not 0.
+static bool split_address(const char *value, uint16_t fallback_port, char *host, size_t host_size, uint16_t *ret_port) {
+    const char *colon = strrchr(value, ':');
+    const char *close = strrchr(value, ']');
+    if (colon != NULL && close != NULL && close > colon) {
+        colon = NULL;
+    }
+    size_t length = colon != NULL ? (size_t)(colon - value) : strlen(value);
+    uint64_t port = fallback_port;
+    if (colon != NULL && !text_to_u64(colon + 1, &port)) {
+        return false;
+    }
+    const char *from = value;
+    if (length >= 2 && value[0] == '[' && value[length - 1] == ']') {
+        from++;
+        length -= 2;
+    }
+    if (port == 0 || port > UINT16_MAX || length == 0 || length >= host_size) {
+        return false;
+    }
+    memcpy(host, from, length);
+    host[length] = '\0';
+    *ret_port = (uint16_t)port;
+    bool v6 = from != value;
+    return v6 ? only(host, DIGITS "abcdefABCDEF:.", 2, 45) : only(host, LOWER UPPER DIGITS "-._", 1, 255);
+}
+
+static void print_text(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    text_copy(out, size_bytes, value_of(setting, settings));
+}
+
+static bool take_text(const struct setting *setting, const char *value, bool fit, struct settings *ret,
+                      struct err *err) {
+    if (!fit || strlen(value) >= setting->size_bytes) {
+        return refuse(setting, value, err);
+    }
+    return text_copy(field_of(setting, ret), setting->size_bytes, value);
+}
+
+static bool parse_identifier(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, only(value, LOWER DIGITS "_", 1, 63), ret, err);
+}
+const struct setting_kind setting_identifier = {parse_identifier, print_text};
+
+static bool parse_host_name(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, *value == '\0' || is_label(value), ret, err);
+}
+const struct setting_kind setting_host_name = {parse_host_name, print_text};
+
+static bool parse_account(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, only(value, LOWER UPPER DIGITS "_.-", 1, 32), ret, err);
+}
+const struct setting_kind setting_account = {parse_account, print_text};
+
+static bool parse_account_or_none(const struct setting *setting, const char *value, struct settings *ret,
+                                  struct err *err) {
+    return take_text(setting, value, only(value, LOWER UPPER DIGITS "_.-", 0, 32), ret, err);
+}
+const struct setting_kind setting_account_or_none = {parse_account_or_none, print_text};
+
+static bool is_printable(const char *value) {
+    for (const char *at = value; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20U || *at == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_secret(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, strlen(value) <= (size_t)setting->most && is_printable(value), ret, err);
+}
+const struct setting_kind setting_secret = {parse_secret, NULL};
+
+// RFC 6750 b64token: what may stand after "Bearer " in a header.
+static bool parse_token(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, only(value, LOWER UPPER DIGITS "-._~+/=", 0, (size_t)setting->most), ret, err);
+}
+const struct setting_kind setting_token = {parse_token, NULL};
+
+static bool parse_hosts(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, only(value, LOWER UPPER DIGITS "-.,", 0, 511), ret, err);
+}
+const struct setting_kind setting_hosts = {parse_hosts, print_text};
+
+static bool parse_path(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return take_text(setting, value, value[0] == '/' && is_printable(value), ret, err);
+}
+const struct setting_kind setting_path = {parse_path, print_text};
+
+static bool parse_number(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    int64_t number = 0;
+    if (!text_to_i64(value, &number) || number < setting->least || number > setting->most) {
+        return refuse(setting, value, err);
+    }
+    *(int64_t *)field_of(setting, ret) = number;
+    return true;
+}
+static void print_number(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    text_format(out, size_bytes, "%lld", (long long)*(const int64_t *)value_of(setting, settings));
+}
+const struct setting_kind setting_number = {parse_number, print_number};
+
+static bool add_node(struct settings *settings, const char *item) {
+    struct node_address node = {0};
+    if (settings->node_count == NODE_MAX || !split_address(item, 3306, node.name, sizeof node.name, &node.port) ||
+        !is_label(node.name)) {
+        return false;
+    }
+    for (size_t i = 0; i < settings->node_count; i++) {
+        if (strcasecmp(settings->nodes[i].name, node.name) == 0) {
+            return false;
+        }
+    }
+    settings->nodes[settings->node_count++] = node;
+    return true;
+}
+
+static bool parse_nodes(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    char list[NODE_MAX * (NODE_NAME_SIZE + 8)];
+    if (!text_copy(list, sizeof list, value)) {
+        return refuse(setting, value, err);
+    }
+    ret->node_count = 0;
+    char *rest = list;
+    while (rest != NULL) {
+        const char *item = strsep(&rest, ",");
+        if (!add_node(ret, item)) {
+            return refuse(setting, value, err);
+        }
+    }
+    return true;
+}
+static void print_nodes(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < settings->node_count; i++) {
+        const struct node_address *node = &settings->nodes[i];
+        text_format(out + used, size_bytes - used, "%s%s:%u", i > 0 ? "," : "", node->name, node->port);
+        used = strlen(out);
+    }
+}
+const struct setting_kind setting_nodes = {parse_nodes, print_nodes};
+
+static bool parse_redis(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return split_address(value, 0, ret->redis_host, sizeof ret->redis_host, &ret->redis_port) ||
+           refuse(setting, value, err);
+}
+static bool parse_http(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return split_address(value, 0, ret->http_host, sizeof ret->http_host, &ret->http_port) ||
+           refuse(setting, value, err);
+}
+static void print_address(const char *host, uint16_t port, char *out, size_t size_bytes) {
+    text_format(out, size_bytes, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+}
+static void print_redis(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    print_address(settings->redis_host, settings->redis_port, out, size_bytes);
+}
+static void print_http(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    print_address(settings->http_host, settings->http_port, out, size_bytes);
+}
+const struct setting_kind setting_redis = {parse_redis, print_redis};
+const struct setting_kind setting_http = {parse_http, print_http};
+
+// The state keeps the times of the last failovers in one bounded field; 30 of them fit.
+#define LIMIT_MOST 30
+#define LIMIT_SECONDS_MOST 86400
+
+static bool parse_limit(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    char count_text[8];
+    char period_text[16];
+    const char *slash = strchr(value, '/');
+    size_t length = strlen(value);
+    if (slash == NULL || value[length - 1] != 's' || slash - value > 4 || value + length - slash > 10) {
+        return refuse(setting, value, err);
+    }
+    text_format(count_text, sizeof count_text, "%.*s", (int)(slash - value), value);
+    text_format(period_text, sizeof period_text, "%.*s", (int)(value + length - slash - 2), slash + 1);
+    uint64_t count = 0;
+    uint64_t seconds = 0;
+    if (!text_to_u64(count_text, &count) || !text_to_u64(period_text, &seconds) || count < 1 || count > LIMIT_MOST ||
+        seconds < 1 || seconds > LIMIT_SECONDS_MOST) {
+        return refuse(setting, value, err);
+    }
+    ret->failover_limit = (unsigned)count;
+    ret->failover_limit_ms = (int64_t)seconds * 1000;
+    return true;
+}
+static void print_limit(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    text_format(out, size_bytes, "%u/%llds", settings->failover_limit, (long long)settings->failover_limit_ms / 1000);
+}
+const struct setting_kind setting_limit = {parse_limit, print_limit};
+
+static bool choose(const struct setting *setting, const char *value, const char *const *words, size_t count,
+                   size_t *ret, struct err *err) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return refuse(setting, value, err);
+}
+
+static const char *const auto_words[] = {"manual", "auto"};
+static bool parse_auto(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    size_t word = 0;
+    if (!choose(setting, value, auto_words, 2, &word, err)) {
+        return false;
+    }
+    *(bool *)((char *)ret + setting->offset) = word == 1;
+    return true;
+}
+static void print_auto(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    text_copy(out, size_bytes, auto_words[*(const bool *)((const char *)settings + setting->offset) ? 1 : 0]);
+}
+const struct setting_kind setting_auto = {parse_auto, print_auto};
+
+static bool parse_mode(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    return replication_mode_parse(value, &ret->mode) || refuse(setting, value, err);
+}
+static void print_mode(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    text_copy(out, size_bytes, replication_mode_name(settings->mode));
+}
+const struct setting_kind setting_mode = {parse_mode, print_mode};
+
+static const char *const lang_words[] = {[LANG_ES] = "es", [LANG_EN] = "en"};
+static bool parse_lang(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    size_t word = 0;
+    if (!choose(setting, value, lang_words, 2, &word, err)) {
+        return false;
+    }
+    ret->lang = (enum lang)word;
+    return true;
+}
+static void print_lang(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
+    (void)setting;
+    text_copy(out, size_bytes, lang_words[settings->lang]);
+}
+const struct setting_kind setting_lang = {parse_lang, print_lang};
+
+static const char *const level_words[] = {
+    [LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_WARN] = "warn", [LOG_LEVEL_ERROR] = "error"};
+static bool parse_log_level(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
+    size_t word = 0;
+    if (!choose(setting, value, level_words, 4, &word, err)) {
+        return false;
+    }
+    ret->log_level = (enum log_level)word;
+    return true;
+}
+static void print_log_level(const struct setting *setting, const struct settings *settings, char *out,
+                            size_t size_bytes) {
+    (void)setting;
+    text_copy(out, size_bytes, level_words[settings->log_level]);
+}
+const struct setting_kind setting_log_level = {parse_log_level, print_log_level};
+
+bool setting_read_file(const char *name, const char *path, char ret[SETTING_SECRET_SIZE], struct err *err) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return err_set(err, ERR_INVALID, errno, "%s_FILE: cannot open %.120s: %s", name, path, strerror(errno));
+    }
+    char bytes[SETTING_SECRET_SIZE + 1];
+    size_t length = fread(bytes, 1, sizeof bytes - 1, file);
+    int number = ferror(file) ? errno : 0;
+    fclose(file);
+    bytes[length] = '\0';
+    if (number != 0) {
+        return err_set(err, ERR_INVALID, number, "%s_FILE: cannot read %.120s: %s", name, path, strerror(number));
+    }
+    if (length > 0 && bytes[length - 1] == '\n') {
+        bytes[--length] = '\0';
+    }
+    if (length > 0 && bytes[length - 1] == '\r') {
+        bytes[--length] = '\0';
+    }
+    bool fit = strlen(bytes) == length && length > 0 && length < SETTING_SECRET_SIZE - 1;
+    text_copy(ret, SETTING_SECRET_SIZE, fit ? bytes : "");
+    explicit_bzero(bytes, sizeof bytes);
+    if (!fit) {
+        return err_set(err, ERR_INVALID, 0, "%s_FILE: %.120s must hold one line of 1 to 255 bytes", name, path);
+    }
+    return true;
+}

@@ -1,0 +1,48 @@
+// What we ask of Redis: the state hash, channels, streams, the watcher's lease. store_real.c is the adapter (hiredis).
+// A handle belongs to one thread. Every call has a deadline and reconnects by itself (at once on first use after a
+// loss, then with backoff: while backing off, calls fail immediately with ERR_LOST). After a reconnect
+// store_generation() differs, so a caller knows to re-read the hash.
+#pragma once
+#include "err.h"
+#include "event.h"
+#include "settings.h"
+#include "state.h"
+
+struct store;
+
+enum store_channel { STORE_COMMANDS, STORE_JOBS, STORE_EVENTS, STORE_STATE, STORE_CHANNEL_COUNT };
+
+// Does not connect yet; never fails. Names are relevo:<cluster> and relevo:<cluster>:<part>.
+struct store *store_open(const struct settings *settings, enum service service);
+void store_close(struct store *store);  // NULL is fine
+unsigned store_generation(const struct store *store);
+
+// Reads the whole hash into *ret (jobs and nodes included). An empty hash is success with epoch 0.
+// Fields that cannot be decoded are skipped; *ret_skipped (may be NULL) counts them. *ret is overwritten, only on
+// success: state_done() an older value first.
+bool store_read(struct store *store, struct cluster_state *ret, unsigned *ret_skipped, struct err *err);
+
+// HSET of all fields and PUBLISH …:state, in one MULTI.
+bool store_write(struct store *store, const struct state_field *fields, size_t count, struct err *err);
+
+// Takes the next seq, stamps it into event->seq, XADDs to …:history (capped to about 10,000) and publishes on …:events.
+bool store_event(struct store *store, struct event_record *event, struct err *err);
+bool store_publish(struct store *store, enum store_channel channel, const char *message, struct err *err);
+
+// XADD to …:log:<service>, capped to about 1,000.
+bool store_log(struct store *store, const char *line, struct err *err);
+
+// The lease …:lease = id for ttl_ms, taken if free or ours. True: *ret_holder says who has it, which is id or another.
+// Who does not get it leaves its name in …:rival for a while: *ret_rival tells the holder that somebody waits for its
+// place. No scripts: WATCH/MULTI.
+bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_holder[80], bool *ret_rival,
+                 struct err *err);
+bool store_lease_release(struct store *store, const char *id, struct err *err);
+
+// Waits for a message on any of the channels (subscribes on first use; uses the handle for nothing else from then on).
+// true and *ret_bytes (heap) for a message; true and NULL when timeout_ms passed quietly, and at once after it has
+// (re)subscribed (store_generation() differs: re-read the hash); false when the connection is lost (call again: it
+// reconnects and re-subscribes with backoff, returning within timeout_ms).
+// A dead connection is noticed by PING within 5 s.
+bool store_listen(struct store *store, const enum store_channel *channels, size_t channel_count, int64_t timeout_ms,
+                  enum store_channel *ret_channel, char **ret_bytes, size_t *ret_length, struct err *err);
