@@ -1,0 +1,29 @@
+// The actions that concern one node: open it (elected, the recorded primary that came back fenced, or one found open,
+// which gets its epoch row), fence it, or make it forget the source that it followed.
+#include "watcher/act_steps.h"
+
+void act_open(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
+    AUTO_SESSION struct db_session *session = NULL;
+    if (!step_open(context, request->target, request->target_uuid, &session, &outcome->err)) {
+        return;
+    }
+    if (step_go_alone(context, request, session, &outcome->err) && step_drain(session, &outcome->err) &&
+        step_others_closed(context, request->target, -1, &outcome->err)) {
+        outcome->reign = step_reign(context, session, request, false, &outcome->err);
+    }
+    outcome->ok = outcome->reign == REIGN_OPEN;
+}
+
+void act_fence(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
+    AUTO_SESSION struct db_session *session = NULL;
+    bool lossless = context->settings->mode == MODE_LOSSLESS;
+    outcome->ok = step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&
+                  (lossless ? step_fence_waiting(context, request->target, session, &outcome->err)
+                            : step_fence(context, request->target, session, &outcome->err));
+}
+
+void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
+    AUTO_SESSION struct db_session *session = NULL;
+    outcome->ok = step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&
+                  step_forget_source(session, &outcome->err);
+}

@@ -1,0 +1,119 @@
+// Failover, in the order that makes it safe: let a source that shuts down finish, stop every receiver (from here the
+// old primary can collect no acknowledgement), apply what was received, look once more whether the old primary is
+// really away, then open.
+#include "watcher/act_steps.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+// stopped[i]: from here on node i acknowledges nothing.
+static void stop_other_receivers(const struct act_context *context, const struct act_request *request,
+                                 bool stopped[NODE_MAX]) {
+    for (int i = 0; i < (int)context->settings->node_count; i++) {
+        AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
+        bool off = other && (other->receiver == THREAD_OFF || other->receiver == THREAD_ABSENT);
+        // What was seen a moment ago is not enough for one that is to vouch.
+        if (i == request->target || i == request->old || !other || other->outcome != PROBE_OK ||
+            (off && request->quorum == 0)) {
+            continue;
+        }
+        AUTO_SESSION struct db_session *session = NULL;
+        bool busy = false;
+        struct err ignored = {0};  // it is repointed or resynced afterwards, whatever comes of this
+        stopped[i] = (step_open(context, i, other->uuid, &session, &ignored) &&
+                      step_stop_receiver(context, i, session, &busy, &ignored));
+    }
+}
+
+// The others follow the new primary if they hold nothing that it lacks; else the resync finds them adrift. A node that
+// is offline is being copied into: half a copy must not stream.
+static void repoint_others(const struct act_context *context, const struct act_request *request, struct gtid_set *all) {
+    for (int i = 0; i < (int)context->settings->node_count; i++) {
+        AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
+        if (i == request->target || i == request->old || !other || other->outcome != PROBE_OK || !other->read_only ||
+            other->receiver == THREAD_ABSENT || other->offline_mode || !gtid_subset(other->executed, all)) {
+            continue;
+        }
+        AUTO_SESSION struct db_session *session = NULL;
+        struct err ignored = {0};
+        (void)(step_open(context, i, other->uuid, &session, &ignored) &&
+               step_follow(context, session, request->target, &ignored));
+    }
+}
+
+static struct gtid_set *executed_on(struct db_session *session, struct err *err) {
+    char *text = NULL;
+    if (!db_value(session, 3000, "SELECT @@GLOBAL.gtid_executed", &text, err)) {
+        return NULL;
+    }
+    AUTO_TEXT char *owned = text;
+    return gtid_parse(owned, err);
+}
+
+// Applies what was received. An operator who forces accepts that some of it is lost, and is told how much.
+static bool drained(struct db_session *session, const struct act_request *request, struct act_outcome *outcome) {
+    if (step_drain(session, &outcome->err)) {
+        return true;
+    }
+    if (!request->forced || !db_alive(session)) {
+        return false;
+    }
+    (void)text_copy(outcome->note, sizeof outcome->note, outcome->err.text);
+    outcome->err = (struct err){0};
+    return true;
+}
+
+static bool old_is_away(const struct act_context *context, const struct act_request *request, struct err *err) {
+    if (request->old < 0 || !step_still_answers(context, request->old, request->old_uuid)) {
+        return true;
+    }
+    return err_set(err, ERR_CONFLICT, 0, "%s answers again: nothing was changed",
+                   context->settings->nodes[request->old].name);
+}
+
+void act_promote(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
+    AUTO_SESSION struct db_session *session = NULL;
+    struct err *err = &outcome->err;
+    int64_t since_ms = clock_mono_ms();
+    if (!step_timed(outcome, "connect", &since_ms,
+                    step_open(context, request->target, request->target_uuid, &session, err))) {
+        return;
+    }
+    bool busy = false, stopped[NODE_MAX] = {false};
+    stop_other_receivers(context, request, stopped);
+    bool ready =
+        step_timed(outcome, "settle", &since_ms, step_settle(session, err)) &&
+        step_timed(outcome, "stop", &since_ms, step_stop_receiver(context, request->target, session, &busy, err)) &&
+        (request->quorum == 0 || step_ask_vouchers(context, request, session, stopped, err)) &&
+        step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
+        step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
+        step_others_closed(context, request->target, request->old, err);
+    if (!ready) {
+        struct err ignored = {0};  // a node without a source cannot start; it is resynced later
+        (void)step_restart_replica(session, &ignored);
+        return;
+    }
+    // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
+    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then.
+    bool source_later = busy || !request->forced;
+    outcome->reign = step_reign(context, session, request, source_later, err);
+    (void)step_timed(outcome, "open", &since_ms, true);
+    if (outcome->reign == REIGN_OPEN && source_later && !busy) {
+        struct err ignored = {0};  // rule 534 does it then
+        (void)step_forget_source(session, &ignored);
+    }
+    if (outcome->reign == REIGN_NOT_BEGUN) {
+        struct err ignored = {0};  // whoever decides next asks it as a witness
+        (void)step_restart_replica(session, &ignored);
+    }
+    if (outcome->reign != REIGN_OPEN) {
+        return;  // before the epoch row: tried again; after it: reopened, for it is the primary now
+    }
+    outcome->ok = true;
+    struct err ignored = {0};
+    AUTO_GTID struct gtid_set *all = executed_on(session, &ignored);
+    if (all) {
+        repoint_others(context, request, all);
+    }
+}

@@ -1,0 +1,396 @@
+#include "watcher/act_steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/follow.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "watcher/publish.h"
+
+enum {
+    OPEN_MS = 1500,
+    STATEMENT_MS = 3000,
+    FENCE_WAIT_S = 1,  // lock_wait_timeout of the fence; whole seconds are all that MySQL takes
+    FENCE_ATTEMPTS = 3,
+    STOP_PATIENCE_MS = 100,  // how long an unhindered stop may take
+    SETTLE_QUIET_MS = 30,
+    SETTLE_MOST_MS = 500,
+    STOP_MS = 10000,         // a receiver that is connecting to a frozen host takes a while to stop
+    DRAIN_STALL_MS = 30000,  // no transaction applied for this long: give up
+    MYSQL_LOCK_WAIT = 1205,
+    MYSQL_NO_SUCH_THREAD = 1094,
+};
+
+bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms, bool ok) {
+    int64_t now_ms = clock_mono_ms();
+    size_t used = strlen(outcome->steps);
+    (void)text_format(outcome->steps + used, sizeof outcome->steps - used, "%s%s %lld", used ? ", " : "", step,
+                      (long long)(now_ms - *since_ms));
+    *since_ms = now_ms;
+    return ok;
+}
+
+bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret,
+               struct err *err) {
+    const struct settings *settings = context->settings;
+    const char *name = settings->nodes[node].name;
+    char address[64];
+    observe_address(context->observe, (size_t)node, address, sizeof address);
+    struct db_login login = {.address = *address ? address : name,
+                             .port = settings->nodes[node].port,
+                             .user = settings->control_user,
+                             .password = settings->control_password};
+    AUTO_SESSION struct db_session *session = NULL;
+    AUTO_TEXT char *found = NULL;
+    if (db_open(&login, OPEN_MS, &session, err) != PROBE_OK ||
+        !db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.server_uuid", &found, err)) {
+        return err_wrap(err, "%s", name);
+    }
+    if (uuid && *uuid && !text_equal(uuid, found)) {
+        return err_set(err, ERR_CONFLICT, 0, "%s is now another server (uuid %s)", name, found);
+    }
+    *ret = TAKE(session);
+    return true;
+}
+
+// --- fence ---
+
+// Everybody but us, the replication and the server itself: a commit or a lock of theirs is what the fence waits for.
+static const char blockers_sql[] =
+    "SELECT PROCESSLIST_ID FROM performance_schema.threads WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL"
+    " AND PROCESSLIST_ID <> CONNECTION_ID() AND PROCESSLIST_USER <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+    " AND PROCESSLIST_USER NOT IN ('system user', 'event_scheduler')"
+    " AND PROCESSLIST_COMMAND NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')";
+
+bool step_end_sessions(const struct act_context *context, int node, struct err *err) {
+    AUTO_SESSION struct db_session *session = NULL;
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!step_open(context, node, NULL, &session, err) || !db_query(session, STATEMENT_MS, blockers_sql, &rows, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        if (!db_execf(session, STATEMENT_MS, err, "KILL %s", db_cell(rows, i, 0, NULL)) &&
+            err->number != MYSQL_NO_SUCH_THREAD) {
+            return err_wrap(err, "ending session %s", db_cell(rows, i, 0, NULL));
+        }
+    }
+    return true;
+}
+
+bool step_fence(const struct act_context *context, int node, struct db_session *session, struct err *err) {
+    if (!db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_WAIT_S)) {
+        return false;
+    }
+    for (int attempt = 1;; attempt++) {
+        if (db_exec(session, STATEMENT_MS + FENCE_WAIT_S * 1000, "SET GLOBAL super_read_only = ON", err)) {
+            break;
+        }
+        if (err->number != MYSQL_LOCK_WAIT || attempt == FENCE_ATTEMPTS) {
+            return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
+        }
+        if (!step_end_sessions(context, node, err)) {
+            return err_wrap(err, "ending the sessions that keep %s from closing", context->settings->nodes[node].name);
+        }
+    }
+    return db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = OFF", err);
+}
+
+// --- lossless mode ---
+
+bool step_suit(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *closed = NULL;
+    // A server that is closed has no commit under way that this could let through.
+    return db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only AND @@GLOBAL.super_read_only", &closed, err) &&
+           (text_equal(closed, "1") || err_set(err, ERR_CONFLICT, 0, "it is not closed to writers")) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL rpl_semi_sync_source_enabled = OFF", err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL rpl_semi_sync_replica_enabled = ON", err);
+}
+
+// --- open ---
+
+static const char epoch_table_sql[] =
+    "CREATE TABLE IF NOT EXISTS relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY,"
+    " primary_name VARCHAR(64) NOT NULL, primary_uuid CHAR(36) NOT NULL, sync TINYINT NOT NULL DEFAULT 0,"
+    " rule INT NOT NULL DEFAULT 0, why VARCHAR(512) NOT NULL DEFAULT '',"
+    " created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3))";
+static const char heartbeat_table_sql[] =
+    "CREATE TABLE IF NOT EXISTS relevo.heartbeat (id TINYINT NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL,"
+    " ts_ms BIGINT NOT NULL, server_uuid CHAR(36) NOT NULL)";
+
+// A cluster that was not born with DB.sql gets the tables when its first primary is opened.
+static bool ensure_tables(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *found = NULL;
+    if (!db_value(session, STATEMENT_MS,
+                  "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'relevo'"
+                  " AND TABLE_NAME IN ('epoch', 'heartbeat')",
+                  &found, err)) {
+        return false;
+    }
+    return text_equal(found, "2") || (db_exec(session, STATEMENT_MS, "CREATE SCHEMA IF NOT EXISTS relevo", err) &&
+                                      db_exec(session, STATEMENT_MS, epoch_table_sql, err) &&
+                                      db_exec(session, STATEMENT_MS, heartbeat_table_sql, err));
+}
+
+static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
+                        struct err *err) {
+    AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
+    unsigned long long epoch = request->epoch;
+    int64_t began_ms = clock_mono_ms();
+    if (!db_execf(session, STATEMENT_MS, err,
+                  "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
+                  " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
+                  " WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)"
+                  " AND NOT EXISTS"
+                  " (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')",
+                  epoch, settings->nodes[request->target].name, request->rule, why, epoch)) {
+        return false;
+    }
+    if (db_affected(session) != 1 && clock_mono_ms() - began_ms > LICENCE_MS / 2) {
+        return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
+    }
+    return db_affected(session) == 1 ||
+           err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",
+                   settings->nodes[request->target].name, epoch, REBUILD_SCHEMA);
+}
+
+// The last look before the point of no return: another watcher may have been given the lease while we froze, or while
+// the applier drained.
+static bool still_leads(const struct act_context *context, struct err *err) {
+    struct lease lease;
+    publish_lease(context->publish, &lease);
+    return lease_lasts(&lease, clock_mono_ms(), LICENCE_MS) ||
+           err_set(err, ERR_CONFLICT, 0, "another watcher may lead by now");
+}
+
+bool step_license(struct db_session *session, struct err *err) {
+    return db_execf(session, STATEMENT_MS, err, "SET @relevo_until = NOW(6) + INTERVAL %d MICROSECOND",
+                    LICENCE_MS * 1000);
+}
+
+// A packet of ours that comes late must not open a node that was closed again meanwhile.
+static bool let_in(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *closed = NULL;
+    return step_license(session, err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL read_only = IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.read_only)",
+                   err) &&
+           db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only + 0", &closed, err) &&
+           (text_equal(closed, "0") || err_set(err, ERR_FAILED, 0, "it took too long to be allowed"));
+}
+
+static bool open_in_reign(struct db_session *session, bool source_later, struct err *err) {
+    return (source_later || step_forget_source(session, err)) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF", err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && let_in(session, err);
+}
+
+enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
+                      bool source_later, struct err *err) {
+    const struct settings *settings = context->settings;
+    enum reign reign = REIGN_NOT_BEGUN;
+    // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
+    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+        ensure_tables(session, err) && step_license(session, err)) {
+        reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
+                : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
+                                                             : REIGN_NOT_BEGUN;
+    }
+    if (reign == REIGN_BEGUN && open_in_reign(session, source_later, err)) {
+        return REIGN_OPEN;
+    }
+    if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us
+        struct err ignored = {0};
+        (void)db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = ON", &ignored);
+    }
+    (void)err_wrap(err, "opening %s", settings->nodes[request->target].name);
+    return reign;
+}
+
+// --- replication ---
+
+static bool receiver_is(struct db_session *session, const char *state, bool *ret, struct err *err) {
+    AUTO_TEXT char *found = NULL;
+    if (!db_value(session, STATEMENT_MS,
+                  "SELECT SERVICE_STATE FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ''",
+                  &found, err)) {
+        return false;
+    }
+    *ret = found && text_equal(found, state);
+    return true;
+}
+
+bool step_stop_receiver(const struct act_context *context, int node, struct db_session *session, bool *ret_busy,
+                        struct err *err) {
+    AUTO_SESSION struct db_session *stopper = NULL;
+    *ret_busy = false;
+    if (!step_open(context, node, NULL, &stopper, err)) {
+        return false;
+    }
+    if (db_exec(stopper, STOP_PATIENCE_MS, "STOP REPLICA IO_THREAD", err)) {
+        return true;
+    }
+    // STOP marks the thread first and waits for it afterwards. One that is marked looks at the mark before it asks its
+    // source for anything, so that a thread caught in connecting is as good as stopped.
+    AUTO_ROWS struct db_rows *rows = NULL;
+    bool connecting = false;
+    if (err->kind != ERR_TIMEOUT ||
+        !db_queryf(session, STATEMENT_MS, &rows, err,
+                   "SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = %llu"
+                   " AND PROCESSLIST_INFO LIKE 'STOP REPLICA%%'",
+                   (unsigned long long)db_connection_id(stopper)) ||
+        !receiver_is(session, "CONNECTING", &connecting, err)) {
+        return false;
+    }
+    if (db_rows_count(rows) == 1 && connecting) {
+        *ret_busy = true;
+        return true;
+    }
+    return db_exec(session, STOP_MS, "STOP REPLICA IO_THREAD", err);
+}
+
+bool step_restart_replica(struct db_session *session, struct err *err) {
+    return db_exec(session, STOP_MS, "START REPLICA", err);
+}
+
+bool step_forget_source(struct db_session *session, struct err *err) {
+    return db_exec(session, STOP_MS, "STOP REPLICA", err) && db_exec(session, STOP_MS, "RESET REPLICA ALL", err);
+}
+
+static const char applier_sql[] =
+    "SELECT s.SERVICE_STATE AS state, COALESCE(w.LAST_ERROR_NUMBER, k.LAST_ERROR_NUMBER, 0) AS number,"
+    " COALESCE(w.LAST_ERROR_MESSAGE, k.LAST_ERROR_MESSAGE, '') AS message,"
+    " (SELECT RECEIVED_TRANSACTION_SET FROM performance_schema.replication_connection_status"
+    "   WHERE CHANNEL_NAME = '') AS received, @@GLOBAL.gtid_executed AS executed"
+    " FROM performance_schema.replication_applier_status s"
+    " LEFT JOIN performance_schema.replication_applier_status_by_worker w"
+    "   ON w.CHANNEL_NAME = s.CHANNEL_NAME AND w.LAST_ERROR_NUMBER <> 0"
+    " LEFT JOIN performance_schema.replication_applier_status_by_coordinator k"
+    "   ON k.CHANNEL_NAME = s.CHANNEL_NAME AND k.LAST_ERROR_NUMBER <> 0"
+    " WHERE s.CHANNEL_NAME = '' LIMIT 1";
+
+struct applier {
+    bool configured, running;
+    int error_number;
+    char error[200];
+    char *received;  // owned
+    uint64_t left;   // received, not yet executed
+};
+
+static bool look_at_applier(struct db_session *session, struct applier *ret, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_query(session, STATEMENT_MS, applier_sql, &rows, err)) {
+        return false;
+    }
+    *ret = (struct applier){0};
+    const char *received = db_cell_named(rows, 0, "received");
+    if (db_rows_count(rows) == 0 || !received) {
+        return true;
+    }
+    AUTO_GTID struct gtid_set *all = gtid_parse(received, err);
+    AUTO_GTID struct gtid_set *done = gtid_parse(db_cell_named(rows, 0, "executed"), err);
+    if (!all || !done) {
+        return false;
+    }
+    AUTO_GTID struct gtid_set *left = gtid_subtract(all, done);
+    ret->configured = true;
+    ret->running = text_equal(db_cell_named(rows, 0, "state"), "ON");
+    ret->error_number = atoi(db_cell_named(rows, 0, "number"));
+    (void)text_copy(ret->error, sizeof ret->error, db_cell_named(rows, 0, "message"));
+    ret->received = gtid_text(all);
+    ret->left = gtid_count(left);
+    return true;
+}
+
+bool step_settle(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *last = mem_text("");
+    for (int64_t until_ms = clock_mono_ms() + SETTLE_MOST_MS; clock_mono_ms() < until_ms;) {
+        AUTO_ROWS struct db_rows *rows = NULL;
+        // The wait is the server's: the set is looked at again after a quiet moment.
+        if (!db_queryf(session, STATEMENT_MS, &rows, err,
+                       "SELECT RECEIVED_TRANSACTION_SET, SLEEP(%.3f) FROM"
+                       " performance_schema.replication_connection_status WHERE CHANNEL_NAME = ''"
+                       " AND SERVICE_STATE = 'ON'",
+                       SETTLE_QUIET_MS / 1000.0)) {
+            return false;
+        }
+        const char *now = db_cell(rows, 0, 0, NULL);
+        if (!now || text_equal(now, last)) {
+            break;
+        }
+        free(last);
+        last = mem_text(now);
+    }
+    return true;
+}
+
+bool step_drain(struct db_session *session, struct err *err) {
+    uint64_t least_left = UINT64_MAX;
+    int64_t progress_ms = clock_mono_ms();
+    for (;;) {
+        struct applier now;
+        if (!look_at_applier(session, &now, err)) {
+            return false;
+        }
+        AUTO_TEXT char *received = now.received;
+        if (!now.configured || now.left == 0) {
+            return true;
+        }
+        if (now.error_number) {
+            return err_set(err, ERR_CONFLICT, now.error_number, "the applier is broken with %llu transactions left: %s",
+                           (unsigned long long)now.left, now.error);
+        }
+        if (!now.running && !db_exec(session, STOP_MS, "START REPLICA SQL_THREAD", err)) {
+            return false;
+        }
+        if (now.left < least_left) {
+            least_left = now.left;
+            progress_ms = clock_mono_ms();
+        } else if (clock_mono_ms() - progress_ms > DRAIN_STALL_MS) {
+            return err_set(err, ERR_TIMEOUT, 0, "applying stands still with %llu transactions left",
+                           (unsigned long long)now.left);
+        }
+        // Wakes up at the moment when all is applied; after a second, look whether the applier still lives.
+        if (!db_execf(session, STATEMENT_MS, err, "DO WAIT_FOR_EXECUTED_GTID_SET('%s', 1)", received)) {
+            return false;
+        }
+    }
+}
+
+bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeout_ms, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_queryf(session, timeout_ms + STATEMENT_MS, &rows, err, "SELECT WAIT_FOR_EXECUTED_GTID_SET('%s', %.3f)",
+                   gtids, (double)timeout_ms / 1000.0)) {
+        return false;
+    }
+    return text_equal(db_cell(rows, 0, 0, NULL), "0") ||
+           err_set(err, ERR_TIMEOUT, 0, "it did not apply everything within %lld ms", (long long)timeout_ms);
+}
+
+bool step_follow(const struct act_context *context, struct db_session *session, int source, struct err *err) {
+    const struct node_address *address = &context->settings->nodes[source];
+    AUTO_TEXT char *statement = follow_statement(session, context->settings, address->name, address->port, NULL, 0);
+    bool lossless = context->settings->mode == MODE_LOSSLESS;
+    return (!lossless || step_suit(session, err)) && step_forget_source(session, err) &&
+           db_exec(session, STATEMENT_MS, statement, err) && db_exec(session, STOP_MS, "START REPLICA", err);
+}
+
+bool step_still_answers(const struct act_context *context, int node, const char *uuid) {
+    AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)node);
+    if (!newest) {
+        return false;
+    }
+    // A server that turns us away lives, and may take the writes of others. One that restarted is closed.
+    bool refuses_us = newest->outcome == PROBE_OVERLOADED || newest->outcome == PROBE_DENIED;
+    return refuses_us || (newest->outcome == PROBE_OK && text_equal(newest->uuid, uuid) && !newest->read_only);
+}
+
+bool step_others_closed(const struct act_context *context, int target, int old, struct err *err) {
+    for (int i = 0; i < (int)context->settings->node_count; i++) {
+        AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
+        if (i != target && i != old && other && other->outcome == PROBE_OK && !other->read_only) {
+            return err_set(err, ERR_CONFLICT, 0, "%s takes writes meanwhile", context->settings->nodes[i].name);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,96 @@
+// The steps that actions are made of, each on an open session. Private to act*.c.
+#pragma once
+#include "common/mysql_port.h"
+#include "watcher/act.h"
+
+struct store;
+
+struct act_context {
+    const struct settings *settings;
+    struct observe *observe;
+    struct publish *publish;  // knows the lease
+    struct store *store;
+};
+
+// Notes in outcome->steps how long the step that just ended took, and returns ok.
+bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms, bool ok);
+
+// Opens a session to node i at the address that answered last, and checks that it is the server with that uuid
+// (NULL: any).
+bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret, struct err *err);
+
+// Closes the node to writers: super_read_only=ON. Waits at most about a second for running statements and commits, then
+// ends the sessions that stand in the way and tries again.
+bool step_fence(const struct act_context *context, int node, struct db_session *session, struct err *err);
+
+// Ends the sessions of everybody but us, the replication and the server itself.
+bool step_end_sessions(const struct act_context *context, int node, struct err *err);
+
+// Opens the node in a new reign: the epoch row first (the durable point of no return, refused if a newer one is
+// there), then writers are let in. On failure the node is closed again and the result says how far it got.
+// source_later: both threads of replication are surely idle; whoever calls forgets the source after the opening. While
+// a STOP waits for the receiver, every statement about replication waits for it too: then rule 534 does it.
+enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
+                      bool source_later, struct err *err);
+
+enum { LICENCE_MS = 2500 };
+// From here on the node carries out what asks for it, for LICENCE_MS by its own clock (@relevo_until): a watcher may
+// freeze, the packets of one that gave up may linger, and what they bring late is refused.
+bool step_license(struct db_session *session, struct err *err);
+
+// From here on the node takes and acknowledges nothing more from its source. *ret_busy: the receiver hangs in an
+// attempt to connect (to a frozen host, for seconds) and will end without asking for anything when that attempt does.
+bool step_stop_receiver(const struct act_context *context, int node, struct db_session *session, bool *ret_busy,
+                        struct err *err);
+bool step_restart_replica(struct db_session *session, struct err *err);  // undo of the above
+
+// Lets a source that shuts down deliver its last transactions: returns when nothing new came for a moment.
+bool step_settle(struct db_session *session, struct err *err);
+
+// Applies what was received, as long as there is progress. Fails when the applier is broken.
+bool step_drain(struct db_session *session, struct err *err);
+
+// Waits until the node has executed gtids, at most timeout_ms.
+bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeout_ms, struct err *err);
+
+bool step_forget_source(struct db_session *session, struct err *err);
+bool step_follow(const struct act_context *context, struct db_session *session, int source, struct err *err);
+
+// True if the newest observation shows that the node takes writes, or lives and does not let us look.
+bool step_still_answers(const struct act_context *context, int node, const char *uuid);
+
+// No node but target and old takes writes, by the newest observations.
+bool step_others_closed(const struct act_context *context, int target, int old, struct err *err);
+
+// Lossless mode (act_sync.c).
+
+// Records in Redis in which epoch acknowledgements are waited for, 0: in none. It is on the disk when this returns
+// true.
+bool step_record_sync(const struct act_context *context, uint64_t epoch, struct err *err);
+
+// Before a node is opened: a new reign goes on alone until rule 154, for the commit of its epoch row has nobody to wait
+// for.
+bool step_go_alone(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                   struct err *err);
+
+// The settings of a server that is closed to writers: it does not wait, and acknowledges what it receives.
+bool step_suit(struct db_session *session, struct err *err);
+
+// Closes a node whose commits may wait for acknowledgements that never come: its clients are cut off before the commits
+// are let through, so that nobody is told that they are done.
+bool step_fence_waiting(const struct act_context *context, int node, struct db_session *session, struct err *err);
+
+// Enough of the nodes that vouch have their receiver stopped, are in the life in which they vouched, and the target
+// holds all that they hold. stopped: nodes whose receiver this act has stopped.
+bool step_ask_vouchers(const struct act_context *context, const struct act_request *request, struct db_session *target,
+                       const bool stopped[NODE_MAX], struct err *err);
+
+// The actions. Each fills outcome->ok, reign, err, note.
+void act_open(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_promote(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_switchover(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_fence(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_sync(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_unsync(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_suit(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);

@@ -1,0 +1,90 @@
+// The resync jobs as the watcher sees them: it queues them, db-resync works at them, the state hash says how they
+// stand.
+#include "common/log.h"
+#include "common/text.h"
+#include "watcher/watcher_parts.h"
+
+enum {
+    SETTLE_MS = 3000,  // between queueing a job and looking whether the node still needs one
+    RETRY_FIRST_MS = 5000,
+    RETRY_MOST_MS = 60000,
+};
+
+// Redis lost its memory, and with it a job, or another watcher put its own in the place of ours. If somebody works at
+// it, it shows again within the wait; else the node is looked at afresh.
+static void drop_vanished(struct watcher *watcher, const struct cluster_state *read) {
+    for (size_t i = 0; i < watcher->state.job_count; i++) {
+        struct job_state *ours = &watcher->state.jobs[i];
+        const struct job_state *theirs = state_job(read, ours->node);
+        int node = settings_node(watcher->settings, ours->node);
+        if (job_active(ours) && (!theirs || theirs->queued_ms < ours->queued_ms) && node >= 0 &&
+            watcher->now_ms >= watcher->node_wait_ms[node]) {  // else the one we queued a moment ago is not there yet
+            LOG_WARN(MSG_JOB_VANISHED, KV("node", ours->node), KV("job", ours->id));
+            ours->phase = JOB_CANCELLED;
+            watcher->node_wait_ms[node] = watcher->now_ms + SETTLE_MS;
+        }
+    }
+}
+
+void jobs_adopt(struct watcher *watcher, const struct cluster_state *read) {
+    struct cluster_state *state = &watcher->state;
+    for (size_t i = 0; i < read->job_count; i++) {
+        const struct job_state *theirs = &read->jobs[i];
+        struct job_state *ours = (struct job_state *)state_job(state, theirs->node);
+        if (!ours && state->job_count < NODE_MAX) {
+            ours = &state->jobs[state->job_count++];
+        }
+        int node = settings_node(watcher->settings, theirs->node);
+        if (!ours || node < 0 || theirs->queued_ms < ours->queued_ms) {
+            continue;  // the one we queued a moment ago is not there yet
+        }
+        bool ended = job_active(ours) && !job_active(theirs);
+        if (ended && theirs->phase == JOB_FAILED) {
+            unsigned doublings = watcher->node_failures[node] < 4 ? watcher->node_failures[node] : 4;
+            int64_t wait_ms = (int64_t)RETRY_FIRST_MS << doublings;
+            watcher->node_wait_ms[node] = watcher->now_ms + (wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
+            watcher->node_failures[node]++;
+        } else if (ended) {
+            watcher->node_wait_ms[node] = watcher->now_ms + 1000;
+            watcher->node_failures[node] = 0;
+        }
+        *ours = *theirs;
+    }
+    drop_vanished(watcher, read);
+}
+
+static struct job_state new_job(const struct watcher *watcher, int node, enum job_rung method, const char *by,
+                                const char *command_id) {
+    struct job_state job = {.epoch = watcher->state.epoch,
+                            .phase = JOB_QUEUED,
+                            .method = method,
+                            .total_bytes = -1,
+                            .rate_bytes_s = -1,
+                            .left_ms = -1,
+                            .queued_ms = watcher->now_wall_ms,
+                            .updated_ms = watcher->now_wall_ms};
+    (void)text_format(job.id, sizeof job.id, "%llu-%lld-%d", (unsigned long long)job.epoch,
+                      (long long)watcher->now_wall_ms, node);
+    (void)text_copy(job.node, sizeof job.node, watcher->names[node]);
+    (void)text_copy(job.by, sizeof job.by, by);
+    (void)text_copy(job.command_id, sizeof job.command_id, command_id);
+    return job;
+}
+
+void jobs_queue_check(struct watcher *watcher, int node, const char *by, const char *command_id) {
+    struct job_state job = new_job(watcher, node, RUNG_VERIFY, by, command_id);
+    publish_job(watcher->publish, &job);
+}
+
+void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id) {
+    struct job_state job = new_job(watcher, node, method, by, command_id);
+    struct job_state *slot = (struct job_state *)state_job(&watcher->state, job.node);
+    if (!slot && watcher->state.job_count < NODE_MAX) {
+        slot = &watcher->state.jobs[watcher->state.job_count++];
+    }
+    if (slot) {
+        *slot = job;
+    }
+    watcher->node_wait_ms[node] = watcher->now_ms + SETTLE_MS;
+    publish_job(watcher->publish, &job);
+}

@@ -1,0 +1,262 @@
+#include "watcher/journal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/mysql_port.h"
+#include "common/text.h"
+
+enum { BEAT_MS = 1000, WRITE_MS = 1000, CONNECT_MS = 1000, ROWS_MAX = 50 };
+
+struct target {
+    char name[NODE_NAME_SIZE], address[64], uuid[NODE_UUID_SIZE];
+    uint16_t port;
+    uint64_t epoch;
+};
+
+struct journal {
+    const struct settings *settings;
+    pthread_t thread;
+    pthread_mutex_t lock;  // guards all below but session
+    pthread_cond_t changed;
+    bool stopping;
+    struct target target;
+    struct journal_row rows[ROWS_MAX];
+    size_t row_count;
+    int64_t failing_since_ms;  // monotonic, 0: the last heartbeat went well
+    char error[160];
+    unsigned idle_events;
+    struct db_session *session;  // belongs to the thread, as do the next
+    char session_uuid[NODE_UUID_SIZE];
+    bool looked;  // on this session: that no write of an earlier one hangs
+};
+
+static void count_idle_events(struct journal *journal) {
+    AUTO_TEXT char *text = NULL;
+    struct err ignored = {0};  // not worth a heartbeat
+    uint64_t count = 0;
+    if (db_value(journal->session, WRITE_MS,
+                 "SELECT COUNT(*) FROM information_schema.EVENTS WHERE STATUS = 'REPLICA_SIDE_DISABLED'", &text,
+                 &ignored) &&
+        text && text_to_u64(text, &count)) {
+        pthread_mutex_lock(&journal->lock);
+        journal->idle_events = (unsigned)count;
+        pthread_mutex_unlock(&journal->lock);
+    }
+}
+
+static bool connected(struct journal *journal, const struct target *target, struct err *err) {
+    if (journal->session && db_alive(journal->session) && text_equal(journal->session_uuid, target->uuid)) {
+        return true;
+    }
+    db_close(journal->session);
+    journal->session = NULL;
+    journal->looked = false;
+    struct db_login login = {.address = *target->address ? target->address : target->name,
+                             .port = target->port,
+                             .user = journal->settings->control_user,
+                             .password = journal->settings->control_password};
+    if (db_open(&login, CONNECT_MS, &journal->session, err) != PROBE_OK) {
+        return false;
+    }
+    (void)text_copy(journal->session_uuid, sizeof journal->session_uuid, target->uuid);
+    count_idle_events(journal);
+    return true;
+}
+
+// A server that hangs in a commit (a full disk, no acknowledgement) keeps a session that we gave up, and KILL does not
+// end it: nothing more is written until it is gone.
+static bool nothing_hangs(struct journal *journal, struct err *err) {
+    AUTO_TEXT char *text = NULL;
+    if (journal->looked) {
+        return true;
+    }
+    if (!db_value(journal->session, WRITE_MS,
+                  "SELECT COUNT(*) FROM performance_schema.threads"
+                  " WHERE PROCESSLIST_USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+                  " AND PROCESSLIST_INFO LIKE 'INSERT INTO relevo.heartbeat%'",
+                  &text, err)) {
+        return false;
+    }
+    journal->looked = text_equal(text, "0");
+    return journal->looked || err_set(err, ERR_TIMEOUT, 0, "an earlier heartbeat still hangs");
+}
+
+// Only on the server that was meant, and only while it takes writes: we could write on a fenced node, and a row there
+// would be a transaction that the cluster never had.
+static bool beat(struct journal *journal, const struct target *target, int64_t now_ms, struct err *err) {
+    return db_execf(journal->session, WRITE_MS, err,
+                    "INSERT INTO relevo.heartbeat (id, epoch, ts_ms, server_uuid)"
+                    " SELECT * FROM (SELECT 1 AS id, %llu AS epoch, %lld AS ts_ms, @@GLOBAL.server_uuid AS uuid) AS n"
+                    " WHERE n.uuid = '%s' AND @@GLOBAL.read_only = 0"
+                    " ON DUPLICATE KEY UPDATE epoch = n.epoch, ts_ms = n.ts_ms, server_uuid = n.uuid",
+                    (unsigned long long)target->epoch, (long long)now_ms, target->uuid);
+}
+
+static void when(int64_t wall_ms, char out[24]) {
+    char text[20];
+    if (wall_ms == 0) {
+        (void)text_copy(out, 24, "NULL");
+        return;
+    }
+    clock_sql(wall_ms, text);
+    (void)text_format(out, 24, "'%s'", text);
+}
+
+static bool write_row(struct journal *journal, const struct target *target, const struct journal_row *row,
+                      struct err *err) {
+    char failover[24], backup[24];
+    when(row->failover_ms, failover);
+    when(row->backup_ms, backup);
+    return db_execf(
+               journal->session, WRITE_MS, err,
+               "INSERT INTO `%s`.system_events (primary_node, replica_node, last_failover, last_backup, event_type)"
+               " SELECT '%s', '%s', %s, %s, '%s' FROM DUAL"
+               " WHERE @@GLOBAL.server_uuid = '%s' AND @@GLOBAL.read_only = 0",
+               journal->settings->cluster, row->primary, row->replica, failover, backup, event_type_name(row->type),
+               target->uuid) &&
+           (db_affected(journal->session) == 1 || err_set(err, ERR_CONFLICT, 0, "%s takes no writes", target->name));
+}
+
+static void drop_first_row(struct journal *journal) {
+    pthread_mutex_lock(&journal->lock);
+    journal->row_count--;
+    memmove(journal->rows, journal->rows + 1, journal->row_count * sizeof *journal->rows);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void write_rows(struct journal *journal, const struct target *target, struct err *err) {
+    for (;;) {
+        pthread_mutex_lock(&journal->lock);
+        bool any = journal->row_count > 0;
+        struct journal_row row = journal->rows[0];
+        pthread_mutex_unlock(&journal->lock);
+        if (!any) {
+            return;
+        }
+        if (!write_row(journal, target, &row, err)) {
+            if (err->kind != ERR_FAILED) {
+                return;  // later
+            }
+            // A schema without that table, or one that refuses the row: the events say the same.
+        }
+        drop_first_row(journal);
+    }
+}
+
+static void once(struct journal *journal) {
+    pthread_mutex_lock(&journal->lock);
+    struct target target = journal->target;
+    pthread_mutex_unlock(&journal->lock);
+    if (*target.name == '\0') {
+        return;
+    }
+    struct err err = {0};
+    int64_t now_ms = clock_wall_ms();
+    bool ok = connected(journal, &target, &err) && nothing_hangs(journal, &err) && beat(journal, &target, now_ms, &err);
+    if (ok) {
+        struct err ignored = {0};
+        write_rows(journal, &target, &ignored);
+    }
+    pthread_mutex_lock(&journal->lock);
+    journal->failing_since_ms = ok ? 0 : journal->failing_since_ms ? journal->failing_since_ms : clock_mono_ms();
+    (void)text_copy(journal->error, sizeof journal->error, err.text);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void *run(void *arg) {
+    struct journal *journal = arg;
+    pthread_mutex_lock(&journal->lock);
+    while (!journal->stopping) {
+        pthread_mutex_unlock(&journal->lock);
+        once(journal);
+        pthread_mutex_lock(&journal->lock);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += BEAT_MS / 1000;
+        if (!journal->stopping) {
+            (void)pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
+        }
+    }
+    pthread_mutex_unlock(&journal->lock);
+    db_close(journal->session);
+    return NULL;
+}
+
+struct journal *journal_start(const struct settings *settings) {
+    struct journal *journal = mem_zero(1, sizeof *journal);
+    journal->settings = settings;
+    pthread_mutex_init(&journal->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&journal->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&journal->thread, NULL, run, journal) != 0) {
+        mem_no_thread();
+    }
+    return journal;
+}
+
+void journal_stop(struct journal *journal) {
+    if (!journal) {
+        return;
+    }
+    pthread_mutex_lock(&journal->lock);
+    journal->stopping = true;
+    pthread_cond_signal(&journal->changed);
+    pthread_mutex_unlock(&journal->lock);
+    pthread_join(journal->thread, NULL);
+    pthread_cond_destroy(&journal->changed);
+    pthread_mutex_destroy(&journal->lock);
+    free(journal);
+}
+
+void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
+                   uint64_t epoch) {
+    pthread_mutex_lock(&journal->lock);
+    bool moved = !text_equal(journal->target.uuid, uuid) || !text_equal(journal->target.name, name);
+    struct target *target = &journal->target;
+    (void)text_copy(target->name, sizeof target->name, name);
+    (void)text_copy(target->address, sizeof target->address, address);
+    (void)text_copy(target->uuid, sizeof target->uuid, uuid);
+    target->port = port;
+    target->epoch = epoch;
+    if (moved) {
+        *journal->error = '\0';  // that was another server
+        journal->failing_since_ms = 0;
+        journal->idle_events = 0;
+        pthread_cond_signal(&journal->changed);
+    }
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_add(struct journal *journal, const struct journal_row *row) {
+    pthread_mutex_lock(&journal->lock);
+    if (journal->row_count == ROWS_MAX) {
+        journal->row_count--;
+        memmove(journal->rows, journal->rows + 1, journal->row_count * sizeof *journal->rows);
+    }
+    journal->rows[journal->row_count++] = *row;
+    pthread_cond_signal(&journal->changed);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+unsigned journal_idle_events(struct journal *journal) {
+    pthread_mutex_lock(&journal->lock);
+    unsigned count = journal->idle_events;
+    pthread_mutex_unlock(&journal->lock);
+    return count;
+}
+
+int64_t journal_failing_ms(struct journal *journal, char *ret_error, size_t error_bytes) {
+    pthread_mutex_lock(&journal->lock);
+    int64_t since_ms = journal->failing_since_ms;
+    (void)text_copy(ret_error, error_bytes, journal->error);
+    pthread_mutex_unlock(&journal->lock);
+    return since_ms ? clock_mono_ms() - since_ms + 1 : 0;
+}

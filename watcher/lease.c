@@ -1,0 +1,30 @@
+#include "watcher/lease.h"
+
+#include "common/text.h"
+
+void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t asked_ms, bool anew, bool rival) {
+    bool kept = asked_ms < lease->held_until_ms;
+    if (ours && !kept && anew && lease->rival_seen_ms) {
+        lease->held_from_ms = asked_ms + LEASE_TTL_MS;
+    }
+    lease->answered_ms = asked_ms;
+    lease->held_until_ms = ours ? asked_ms + LEASE_TTL_MS - LEASE_MARGIN_MS : 0;
+    (void)text_copy(lease->holder, sizeof lease->holder, holder);
+    if (!ours || rival) {
+        lease->rival_seen_ms = asked_ms;
+    }
+}
+
+bool lease_leads(const struct lease *lease, int64_t now_ms) {
+    if (now_ms < lease->held_until_ms) {
+        return now_ms >= lease->held_from_ms;
+    }
+    bool redis_away = now_ms - lease->answered_ms > 2 * LEASE_RENEW_MS;
+    // Time without Redis proves nothing: a rival that holds the lease goes on too.
+    bool alone = lease->rival_seen_ms == 0 || lease->answered_ms - lease->rival_seen_ms > LEASE_RIVAL_MS;
+    return redis_away && alone;
+}
+
+bool lease_lasts(const struct lease *lease, int64_t now_ms, int64_t for_ms) {
+    return lease_leads(lease, now_ms) && (lease->rival_seen_ms == 0 || now_ms + for_ms <= lease->held_until_ms);
+}

@@ -1,0 +1,24 @@
+// Whether this watcher may act. One watcher holds the lease in Redis and renews it; others observe. When Redis is away,
+// a watcher that had not seen another one for LEASE_RIVAL_MS goes on from what it observes; one that had, stops acting
+// until Redis is back. A Redis that restarted may have forgotten a lease that a rival still believes in: it is waited
+// out. Pure.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LEASE_TTL_MS = 5000, LEASE_RENEW_MS = 1000, LEASE_MARGIN_MS = 500, LEASE_RIVAL_MS = 60000 };
+
+struct lease {
+    int64_t held_until_ms;  // by our own clock, from before the request was sent
+    int64_t held_from_ms;   // not before: a rival may believe that it holds it
+    int64_t rival_seen_ms;  // last time somebody else held it, 0: never
+    int64_t answered_ms;    // when Redis was last asked and answered
+    char holder[80];
+};
+
+// anew: over another connection than the last answer came, so that Redis may have restarted in between.
+// rival: another watcher asked for the lease lately.
+void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t asked_ms, bool anew, bool rival);
+bool lease_leads(const struct lease *lease, int64_t now_ms);
+// Nobody else can lead before that much time has passed.
+bool lease_lasts(const struct lease *lease, int64_t now_ms, int64_t for_ms);

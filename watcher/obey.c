@@ -1,0 +1,151 @@
+// Decisions become requests to the actor and the repairer, jobs, or alarms.
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "watcher/watcher_parts.h"
+
+static void describe_intent(struct watcher *watcher, struct act_request *request) {
+    json_t *intent = json_pack(
+        "{s:s, s:s, s:s, s:I, s:i, s:I}", "act", act_name(request->told_as), "target", watcher->names[request->target],
+        "old", request->old >= 0 ? watcher->names[request->old] : "", "epoch", (json_int_t)request->epoch, "rule",
+        request->rule, "since_ms", (json_int_t)watcher->now_wall_ms);
+    char *text = json_dumps(intent, JSON_COMPACT);
+    (void)text_copy(request->intent, sizeof request->intent, text);
+    free(text);
+    json_decref(intent);
+}
+
+// Lossless mode: what the actor asks the nodes again before it opens one.
+static void prove(struct watcher *watcher, struct act_request *request) {
+    bool lossless = watcher->settings->mode == MODE_LOSSLESS;
+    if (!lossless) {
+        return;
+    }
+    // Nobody else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
+    request->unrecorded = watcher->now_ms >= watcher->lease.held_until_ms &&
+                          watcher->now_ms - watcher->lease.answered_ms >= UNRECORDED_MS;
+    if (request->act == ACT_PROMOTE && !request->forced) {
+        request->quorum = watcher->facts.quorum;
+        for (int i = 0; i < watcher->count; i++) {
+            request->boots[i] = watcher->facts.nodes[i].vouches ? watcher->memory.nodes[i].boot_s : 0;
+        }
+    } else if (request->act != ACT_PROMOTE && request->act != ACT_SWITCHOVER) {
+        watcher->state.sync_epoch = 0;  // as the actor records it
+    }
+}
+
+static void submit(struct watcher *watcher, const struct decision *decision) {
+    int target = target_node(watcher, decision->target);
+    const struct observation *it = target >= 0 ? watcher->observations[target] : NULL;
+    if (!it || it->outcome != PROBE_OK) {
+        return;  // it went away within this very tick; the next one decides anew
+    }
+    uint64_t newest = watcher->state.epoch > watcher->reserved_epoch ? watcher->state.epoch : watcher->reserved_epoch;
+    // A primary that is reopened because its failover or switchover was cut off after the epoch row: that ends only
+    // now.
+    bool finishes = decision->act == ACT_REOPEN && watcher->intent_target == target &&
+                    (watcher->intent_act == ACT_PROMOTE || watcher->intent_act == ACT_SWITCHOVER);
+    struct act_request request = {.act = decision->act,
+                                  .told_as = finishes ? watcher->intent_act : decision->act,
+                                  .rule = decision->rule,
+                                  .why_msg = decision->why,
+                                  .target = target,
+                                  .old = finishes                           ? watcher->intent_old
+                                         : watcher->facts.primary == target ? -1
+                                                                            : watcher->facts.primary,
+                                  .epoch = newest + 1,
+                                  .forced = (watcher->asked.flag & FLAG_ASK_FORCE) != 0,
+                                  .decided_ms = watcher->now_ms};
+    watcher->reserved_epoch = watcher->state.reserved = request.epoch;
+    (void)text_copy(request.target_uuid, sizeof request.target_uuid, it->uuid);
+    (void)text_copy(request.old_uuid, sizeof request.old_uuid, watcher->state.primary_uuid);
+    (void)text_copy(request.why, sizeof request.why, watcher->state.why);
+    (void)text_copy(request.by, sizeof request.by, *watcher->asked.by ? watcher->asked.by : "watcher");
+    (void)text_copy(request.command_id, sizeof request.command_id, watcher->asked.id);
+    describe_intent(watcher, &request);
+    publish_keep_intent(watcher->publish);
+    (void)text_copy(watcher->state.intent, sizeof watcher->state.intent, request.intent);
+    watcher->intent_target = target;
+    watcher->intent_act = request.told_as;
+    watcher->intent_old = request.old;
+    watcher->intent_harmless = false;
+    if (request.forced) {
+        report_event(watcher, EVENT_FORCED, SEVERITY_WARNING, watcher->names[target], request.rule, MSG_FORCED,
+                     KVS(KV("node", watcher->names[target]), KV("by", request.by), KV("why", watcher->asked.why),
+                         KV("id", request.command_id)));
+    }
+    prove(watcher, &request);
+    watcher->asked = (struct asked){0};  // answered when the outcome comes
+    actor_submit(watcher->actor, &request);
+}
+
+static void submit_sync(struct watcher *watcher, const struct decision *decision) {
+    int target = watcher->facts.primary;
+    struct act_request request = {.act = decision->act,
+                                  .told_as = decision->act,
+                                  .rule = decision->rule,
+                                  .why_msg = decision->why,
+                                  .target = target,
+                                  .old = -1,
+                                  .epoch = watcher->state.epoch,
+                                  .lease_ms = watcher->lease.held_until_ms,
+                                  .decided_ms = watcher->now_ms};
+    (void)text_copy(request.target_uuid, sizeof request.target_uuid, watcher->state.primary_uuid);
+    (void)text_copy(request.why, sizeof request.why, watcher->state.why);
+    watcher->state.sync_epoch = 0;  // both begin with recording that
+    actor_submit(watcher->actor, &request);
+}
+
+void obey_decision(struct watcher *watcher, const struct decision *decision) {
+    switch (decision->act) {
+        case ACT_ADOPT:
+        case ACT_ELECT:
+        case ACT_REOPEN:
+        case ACT_PROMOTE:
+        case ACT_SWITCHOVER:
+            submit(watcher, decision);
+            return;
+        case ACT_SYNC:
+        case ACT_UNSYNC:
+            submit_sync(watcher, decision);
+            return;
+        case ACT_NONE:
+        case ACT_SUIT:
+        case ACT_FENCE:
+        case ACT_FORGET:
+        case ACT_RESYNC:
+        case ACT_ALARM:
+        case ACT_COUNT:
+            return;
+    }
+}
+
+void obey_repair(struct watcher *watcher, int node, unsigned flags) {
+    bool waiting = watcher->now_ms < watcher->node_wait_ms[node] || watcher->repairing == node;
+    struct decision decision = policy_node(watcher->state.phase, &watcher->facts, node,
+                                           (flags & ~(unsigned)FLAG_COOLING) | (waiting ? FLAG_COOLING : 0u));
+    const struct observation *it = watcher->observations[node];
+    bool on_node = decision.act == ACT_FENCE || decision.act == ACT_FORGET || decision.act == ACT_SUIT;
+    if (on_node && it && actor_idle(watcher->repairer)) {
+        struct act_request request = {.act = decision.act,
+                                      .told_as = decision.act,
+                                      .rule = decision.rule,
+                                      .why_msg = decision.why,
+                                      .target = node,
+                                      .old = -1,
+                                      .decided_ms = watcher->now_ms};
+        (void)text_copy(request.target_uuid, sizeof request.target_uuid, it->uuid);
+        msg_render(decision.why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
+        watcher->repairing = node;
+        actor_submit(watcher->repairer, &request);
+    } else if (decision.act == ACT_RESYNC) {
+        LOG_INFO(decision.why, KV("node", watcher->names[node]), KVI("rule", decision.rule));
+        jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
+    } else if (decision.act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
+        watcher->alarm_ms[node] = watcher->now_ms;
+        report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision.rule, decision.why,
+                     KVS(KV("node", watcher->names[node])));
+    }
+}

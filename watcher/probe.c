@@ -1,0 +1,200 @@
+#include "watcher/probe.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+// One row, always: joins to the default channel are outer.
+#define NODE_COLUMNS                                                                                                   \
+    "SELECT @@GLOBAL.server_uuid AS uuid, @@GLOBAL.server_id AS server_id, @@GLOBAL.version AS version,"               \
+    " @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only,"                                   \
+    " @@GLOBAL.offline_mode AS offline_mode, @@GLOBAL.gtid_mode AS gtid_mode,"                                         \
+    " @@GLOBAL.gtid_executed AS executed, c.HOST AS source_host, s.SOURCE_UUID AS source_uuid,"                        \
+    " s.SERVICE_STATE AS receiver, s.RECEIVED_TRANSACTION_SET AS received, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats," \
+    " s.LAST_ERROR_NUMBER AS receiver_errno, s.LAST_ERROR_MESSAGE AS receiver_error, a.SERVICE_STATE AS applier,"      \
+    " COALESCE(w.LAST_ERROR_NUMBER, k.LAST_ERROR_NUMBER) AS applier_errno,"                                            \
+    " COALESCE(w.LAST_ERROR_MESSAGE, k.LAST_ERROR_MESSAGE) AS applier_error"
+#define NODE_TABLES                                                                               \
+    " FROM (SELECT 1) AS one"                                                                     \
+    " LEFT JOIN performance_schema.replication_connection_configuration c ON c.CHANNEL_NAME = ''" \
+    " LEFT JOIN performance_schema.replication_connection_status s ON s.CHANNEL_NAME = ''"        \
+    " LEFT JOIN performance_schema.replication_applier_status a ON a.CHANNEL_NAME = ''"           \
+    " LEFT JOIN performance_schema.replication_applier_status_by_coordinator k"                   \
+    "   ON k.CHANNEL_NAME = '' AND k.LAST_ERROR_NUMBER <> 0"                                      \
+    " LEFT JOIN performance_schema.replication_applier_status_by_worker w"                        \
+    "   ON w.CHANNEL_NAME = '' AND w.LAST_ERROR_NUMBER <> 0"
+
+static const char node_sql[] = NODE_COLUMNS NODE_TABLES " LIMIT 1";
+
+// From tables, not @@variables: those are an error where the plugin is missing. The uptime is counted from the same
+// clock reading as UNIX_TIMESTAMP(), so that their difference is the same second in every look at one life of the
+// server.
+#define PIVOT(name, column) " MAX(IF(VARIABLE_NAME = '" name "', VARIABLE_VALUE, NULL)) AS " column
+static const char lossless_sql[] = NODE_COLUMNS
+    ", v.*, t.*, UNIX_TIMESTAMP() - t.uptime_s AS boot_s" NODE_TABLES
+    " JOIN (SELECT" PIVOT("rpl_semi_sync_source_enabled", "source_enabled") ","
+    PIVOT("rpl_semi_sync_source_timeout", "timeout_ms") ","
+    PIVOT("rpl_semi_sync_source_wait_for_replica_count", "wait_count") ","
+    PIVOT("rpl_semi_sync_source_wait_no_replica", "wait_no_replica") ","
+    PIVOT("rpl_semi_sync_source_wait_point", "wait_point") ","
+    PIVOT("rpl_semi_sync_replica_enabled", "replica_enabled")
+    " FROM performance_schema.global_variables WHERE VARIABLE_NAME IN ('rpl_semi_sync_source_enabled',"
+    " 'rpl_semi_sync_source_timeout', 'rpl_semi_sync_source_wait_for_replica_count',"
+    " 'rpl_semi_sync_source_wait_no_replica', 'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_replica_enabled')) AS v"
+    " JOIN (SELECT" PIVOT("Uptime", "uptime_s") "," PIVOT("Rpl_semi_sync_source_status", "source_status") ","
+    PIVOT("Rpl_semi_sync_source_no_tx", "no_tx") "," PIVOT("Rpl_semi_sync_replica_status", "replica_status")
+    " FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Uptime', 'Rpl_semi_sync_source_status',"
+    " 'Rpl_semi_sync_source_no_tx', 'Rpl_semi_sync_replica_status')) AS t LIMIT 1";
+
+static const char relevo_sql[] =
+    "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms FROM (SELECT 1) AS one"
+    " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1) "
+    "AS e ON "
+    "TRUE"
+    " LEFT JOIN relevo.heartbeat AS h ON h.id = 1";
+
+// Apart from the rows: a copy that is half-way may not have them yet.
+static const char mark_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "') AS marked";
+
+static int64_t number_of(const struct db_rows *rows, const char *column) {
+    int64_t number = 0;
+    (void)text_to_i64(db_cell_named(rows, 0, column), &number);
+    return number;
+}
+
+static void copy_of(const struct db_rows *rows, const char *column, char *out, size_t size_bytes) {
+    (void)text_copy(out, size_bytes, db_cell_named(rows, 0, column));
+}
+
+static enum thread_state thread_of(const char *state) {
+    if (!state) {
+        return THREAD_ABSENT;
+    }
+    return text_equal(state, "ON") ? THREAD_ON : text_equal(state, "CONNECTING") ? THREAD_CONNECTING : THREAD_OFF;
+}
+
+static struct gtid_set *set_of(const struct db_rows *rows, const char *column, char **ret_text) {
+    struct gtid_set *set = gtid_parse(db_cell_named(rows, 0, column), NULL);
+    if (!set) {
+        set = gtid_parse("", NULL);  // a set we cannot read covers nothing, so it never wins a promotion
+    }
+    *ret_text = gtid_text(set);
+    return set;
+}
+
+static void read_node(const struct db_rows *rows, struct observation *it) {
+    copy_of(rows, "uuid", it->uuid, sizeof it->uuid);
+    copy_of(rows, "version", it->version, sizeof it->version);
+    it->server_id = (uint32_t)number_of(rows, "server_id");
+    it->read_only = number_of(rows, "read_only") != 0;
+    it->super_read_only = number_of(rows, "super_read_only") != 0;
+    it->offline_mode = number_of(rows, "offline_mode") != 0;
+    it->gtid_on = text_equal(db_cell_named(rows, 0, "gtid_mode"), "ON");
+    it->executed = set_of(rows, "executed", &it->executed_text);
+    it->received = set_of(rows, "received", &it->received_text);
+    it->receiver = thread_of(db_cell_named(rows, 0, "source_host") ? db_cell_named(rows, 0, "receiver") : NULL);
+    it->applier = thread_of(it->receiver == THREAD_ABSENT ? NULL : db_cell_named(rows, 0, "applier"));
+    copy_of(rows, "source_host", it->source_host, sizeof it->source_host);
+    copy_of(rows, "source_uuid", it->source_uuid, sizeof it->source_uuid);
+    it->source_heartbeats = (uint64_t)number_of(rows, "heartbeats");
+    it->receiver_errno = (int)number_of(rows, "receiver_errno");
+    it->applier_errno = (int)number_of(rows, "applier_errno");
+    copy_of(rows, it->applier_errno ? "applier_error" : "receiver_error", it->replication_error,
+            sizeof it->replication_error);
+}
+
+static bool is_on(const struct db_rows *rows, const char *column) {
+    const char *value = db_cell_named(rows, 0, column);
+    return value && text_equal(value, "ON");
+}
+
+static void read_semisync(const struct db_rows *rows, int acks, struct observation *it) {
+    const char *point = db_cell_named(rows, 0, "wait_point");
+    it->boot_s = number_of(rows, "boot_s");
+    it->semisync = (struct semisync){
+        .installed = db_cell_named(rows, 0, "source_enabled") && db_cell_named(rows, 0, "replica_enabled"),
+        .source_on = is_on(rows, "source_enabled"),
+        .source_strict = is_on(rows, "source_enabled") && is_on(rows, "source_status") &&
+                         is_on(rows, "wait_no_replica") && point && text_equal(point, "AFTER_SYNC") &&
+                         number_of(rows, "timeout_ms") >= SEMISYNC_TIMEOUT_MS && number_of(rows, "wait_count") >= acks,
+        .unacked = (uint64_t)number_of(rows, "no_tx"),
+        .replica_on = is_on(rows, "replica_enabled"),
+        .replica_acks = is_on(rows, "replica_status")};
+}
+
+static void read_relevo(const struct db_rows *rows, struct observation *it) {
+    it->relevo_known = true;
+    it->relevo_wall_ms = clock_wall_ms();
+    it->epoch = (uint64_t)number_of(rows, "epoch");
+    it->epoch_rule = (int)number_of(rows, "rule");
+    it->epoch_sync = number_of(rows, "sync") == 1;
+    copy_of(rows, "primary_uuid", it->epoch_uuid, sizeof it->epoch_uuid);
+    copy_of(rows, "primary_name", it->epoch_primary, sizeof it->epoch_primary);
+    it->heartbeat_ms = number_of(rows, "ts_ms");
+}
+
+static enum probe_outcome outcome_of(const struct err *err) {
+    if (err->number == PROBE_SHUTDOWN_ERROR) {
+        return PROBE_CLOSING;
+    }
+    switch (err->kind) {
+        case ERR_TIMEOUT:
+            return PROBE_TIMEOUT;
+        case ERR_LOST:
+        case ERR_REFUSED:
+        case ERR_GONE:
+            return PROBE_LOST;
+        case ERR_DENIED:
+            return PROBE_DENIED;
+        case ERR_BUSY:
+            return PROBE_OVERLOADED;
+        case ERR_NONE:
+        case ERR_INVALID:
+        case ERR_CONFLICT:
+        case ERR_MISSING:
+        case ERR_FULL:
+        case ERR_FAILED:
+            break;
+    }
+    return PROBE_ERROR;
+}
+
+void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct observation *observation) {
+    struct err err = {0};
+    AUTO_ROWS struct db_rows *node = NULL;
+    if (!db_query(session, timeout_ms, acks > 0 ? lossless_sql : node_sql, &node, &err)) {
+        observation->outcome = outcome_of(&err);
+        (void)text_copy(observation->error, sizeof observation->error, err.text);
+        return;
+    }
+    observation->outcome = PROBE_OK;
+    read_node(node, observation);
+    if (acks > 0) {
+        read_semisync(node, acks, observation);
+    }
+}
+
+void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
+    struct err err = {0};
+    AUTO_ROWS struct db_rows *mark = NULL;
+    AUTO_ROWS struct db_rows *relevo = NULL;
+    observation->half_rebuilt = !db_query(session, timeout_ms, mark_sql, &mark, &err) || number_of(mark, "marked") != 0;
+    if (db_alive(session) && db_query(session, timeout_ms, relevo_sql, &relevo, &err)) {
+        read_relevo(relevo, observation);
+    }
+}
+
+void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
+    observation->half_rebuilt = earlier->half_rebuilt;
+    observation->relevo_known = earlier->relevo_known;
+    observation->relevo_wall_ms = earlier->relevo_wall_ms;
+    observation->epoch = earlier->epoch;
+    observation->epoch_rule = earlier->epoch_rule;
+    observation->epoch_sync = earlier->epoch_sync;
+    observation->heartbeat_ms = earlier->heartbeat_ms;
+    (void)text_copy(observation->epoch_uuid, sizeof observation->epoch_uuid, earlier->epoch_uuid);
+    (void)text_copy(observation->epoch_primary, sizeof observation->epoch_primary, earlier->epoch_primary);
+}

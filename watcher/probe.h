@@ -1,0 +1,16 @@
+// One probe: what is asked of a node, and how the answer becomes an observation.
+#pragma once
+#include "common/mysql_port.h"
+#include "watcher/observation.h"
+
+enum { PROBE_SHUTDOWN_ERROR = 1053 };  // MySQL: the server is shutting down (also after a KILL of that session)
+
+// Fills the observation from an open session; outcome and error included. acks: how many acknowledgements a commit must
+// wait for, 0 in async mode: then nothing is asked about semi-sync.
+void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct observation *observation);
+
+// What the relevo tables say: another statement, whose failure leaves relevo_known false and the outcome as it was.
+void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation);
+
+// The same as in an earlier observation.
+void probe_keep_relevo(const struct observation *earlier, struct observation *observation);

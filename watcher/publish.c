@@ -1,0 +1,328 @@
+#include "watcher/publish.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/store_port.h"
+#include "common/text.h"
+
+enum {
+    WRITE_PAUSE_MS = 250,  // between two writes that are not urgent
+    READ_BUSY_MS = 400,    // while a job runs, its progress is read this often
+    READ_QUIET_MS = 2000,
+    JOBS_WAITING_MAX = NODE_MAX,
+};
+
+struct publish {
+    const struct settings *settings;
+    struct loop *loop;
+    char id[80];
+    struct store *store;        // belongs to the thread, as does the next
+    bool away;                  // Redis did not answer last time, and that was said
+    unsigned lease_generation;  // of the connection that answered about the lease last
+    pthread_t thread;
+    pthread_mutex_t lock;  // guards all below
+    pthread_cond_t changed;
+    bool stopping, urgent, clear_intent, job_active, read_wanted;
+    struct state_field *fields;  // pending state, NULL if none
+    size_t field_count;
+    struct job_state jobs[JOBS_WAITING_MAX];
+    size_t job_count;
+    bool read_ready, read_taken;
+    struct cluster_state read;
+    struct lease lease;
+};
+
+// --- the thread's half: each call takes what is pending under the lock and talks to Redis without it ---
+
+// One line when Redis goes away and one when it is back.
+static void tell_reach(struct publish *publish, bool answered, const struct err *err) {
+    if (answered == !publish->away) {
+        return;
+    }
+    publish->away = !answered;
+    if (answered) {
+        LOG_INFO(MSG_STORE_BACK);
+    } else {
+        LOG_WARN(MSG_STORE_AWAY, KV("error", err->text));
+    }
+}
+
+static void renew_lease(struct publish *publish) {
+    char holder[80] = "";
+    struct err err = {0};
+    int64_t asked_ms = clock_mono_ms();
+    bool rival = false;
+    bool answered = store_lease(publish->store, publish->id, LEASE_TTL_MS, holder, &rival, &err);
+    tell_reach(publish, answered, &err);
+    if (!answered && *holder == '\0') {
+        return;
+    }
+    pthread_mutex_lock(&publish->lock);
+    bool led = lease_leads(&publish->lease, asked_ms);
+    unsigned generation = store_generation(publish->store);
+    lease_answer(&publish->lease, text_equal(holder, publish->id), holder, asked_ms,
+                 generation != publish->lease_generation, rival);
+    publish->lease_generation = generation;
+    bool turned = led != lease_leads(&publish->lease, asked_ms);
+    pthread_mutex_unlock(&publish->lock);
+    if (turned) {
+        loop_wake(publish->loop);
+    }
+}
+
+static void read_back(struct publish *publish) {
+    struct cluster_state state = {0};
+    struct err err = {0};
+    if (!store_read(publish->store, &state, NULL, &err)) {
+        return;
+    }
+    pthread_mutex_lock(&publish->lock);
+    state_done(&publish->read);
+    publish->read = state;
+    publish->read_ready = true;
+    publish->job_active = false;
+    for (size_t i = 0; i < state.job_count; i++) {
+        publish->job_active |= job_active(&state.jobs[i]);
+    }
+    pthread_mutex_unlock(&publish->lock);
+    loop_wake(publish->loop);
+}
+
+// Which epoch waits for acknowledgements the actor alone records: what waits to be written here may be older. An empty
+// intent is written only on demand: the actor may be recording a new one at this moment.
+static bool held_back(const struct publish *publish, const struct state_field *field, bool clear_intent) {
+    bool lossless = publish->settings->mode == MODE_LOSSLESS;
+    return (lossless && text_equal(field->name, "sync_epoch")) ||
+           (text_equal(field->name, "intent") && *field->value == '\0' && !clear_intent);
+}
+
+static bool write_state(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    struct state_field *fields = TAKE(publish->fields);
+    size_t count = publish->field_count;
+    publish->field_count = 0;
+    bool clear_intent = publish->clear_intent;
+    publish->urgent = false;
+    bool leads = lease_leads(&publish->lease, clock_mono_ms());
+    pthread_mutex_unlock(&publish->lock);
+    if (!fields) {
+        return true;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!held_back(publish, &fields[i], clear_intent)) {
+            struct state_field swap = fields[kept];
+            fields[kept++] = fields[i];
+            fields[i] = swap;
+        }
+    }
+    struct err err = {0};
+    bool written = leads && store_write(publish->store, fields, kept, &err);
+    if (written && clear_intent) {
+        pthread_mutex_lock(&publish->lock);
+        publish->clear_intent = false;
+        pthread_mutex_unlock(&publish->lock);
+    }
+    state_fields_free(fields, count);
+    return written;
+}
+
+// False: Redis is away; what was not written stays.
+static bool write_jobs(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    struct job_state jobs[JOBS_WAITING_MAX];
+    if (!lease_leads(&publish->lease, clock_mono_ms())) {
+        publish->job_count = 0;  // whoever leads now has its own opinion
+    }
+    size_t count = publish->job_count;
+    memcpy(jobs, publish->jobs, sizeof jobs);
+    pthread_mutex_unlock(&publish->lock);
+    size_t written = 0;
+    struct err err = {0};
+    for (; written < count; written++) {
+        struct state_field field = {0};
+        state_encode_job(&jobs[written], &field);
+        bool ok = store_write(publish->store, &field, 1, &err) &&
+                  store_publish(publish->store, STORE_JOBS, jobs[written].node, &err);
+        free(field.value);
+        if (!ok) {
+            break;
+        }
+    }
+    pthread_mutex_lock(&publish->lock);
+    publish->job_count -= written;
+    memmove(publish->jobs, publish->jobs + written, publish->job_count * sizeof *publish->jobs);
+    publish->job_active |= written > 0;
+    pthread_mutex_unlock(&publish->lock);
+    return written == count;
+}
+
+// Jobs that Redis did not take just now wait their turn: no use in trying again at once.
+static void wait_for_work(struct publish *publish, int64_t until_ms, bool jobs_taken) {
+    pthread_mutex_lock(&publish->lock);
+    while (!publish->stopping && !publish->urgent && !publish->read_wanted &&
+           (publish->job_count == 0 || !jobs_taken)) {
+        int64_t left_ms = until_ms - clock_mono_ms();
+        if (left_ms <= 0) {
+            break;
+        }
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t nanoseconds = until.tv_nsec + (left_ms % 1000) * 1000000;
+        until.tv_sec += left_ms / 1000 + nanoseconds / 1000000000;
+        until.tv_nsec = nanoseconds % 1000000000;
+        (void)pthread_cond_timedwait(&publish->changed, &publish->lock, &until);
+    }
+    pthread_mutex_unlock(&publish->lock);
+}
+
+static bool must_stop(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    bool stopping = publish->stopping;
+    pthread_mutex_unlock(&publish->lock);
+    return stopping;
+}
+
+static int64_t read_pause_ms(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    int64_t pause_ms = publish->read_wanted ? 0 : publish->job_active ? READ_BUSY_MS : READ_QUIET_MS;
+    publish->read_wanted = false;
+    pthread_mutex_unlock(&publish->lock);
+    return pause_ms;
+}
+
+static void *run(void *arg) {
+    struct publish *publish = arg;
+    int64_t lease_ms = 0, read_ms = 0;
+    unsigned generation = store_generation(publish->store);
+    while (!must_stop(publish)) {
+        int64_t now_ms = clock_mono_ms();
+        if (now_ms - lease_ms >= LEASE_RENEW_MS) {
+            renew_lease(publish);
+            lease_ms = now_ms;
+        }
+        bool jobs_taken = write_jobs(publish);
+        (void)write_state(publish);
+        bool reconnected = store_generation(publish->store) != generation;
+        if (reconnected || now_ms - read_ms >= read_pause_ms(publish)) {
+            read_back(publish);
+            generation = store_generation(publish->store);
+            read_ms = now_ms;
+        }
+        wait_for_work(publish, now_ms + WRITE_PAUSE_MS, jobs_taken);
+    }
+    (void)write_state(publish);
+    struct err err = {0};
+    (void)store_lease_release(publish->store, publish->id, &err);
+    return NULL;
+}
+
+// --- the loop's half ---
+
+struct publish *publish_start(const struct settings *settings, struct loop *loop, const char *id) {
+    struct publish *publish = mem_zero(1, sizeof *publish);
+    publish->settings = settings;
+    publish->loop = loop;
+    (void)text_copy(publish->id, sizeof publish->id, id);
+    publish->store = store_open(settings, SERVICE_WATCHER);
+    publish->lease.answered_ms = clock_mono_ms();  // Redis gets its chance before we call it away
+    pthread_mutex_init(&publish->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&publish->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&publish->thread, NULL, run, publish) != 0) {
+        mem_no_thread();
+    }
+    return publish;
+}
+
+void publish_stop(struct publish *publish) {
+    if (!publish) {
+        return;
+    }
+    pthread_mutex_lock(&publish->lock);
+    publish->stopping = true;
+    pthread_cond_signal(&publish->changed);
+    pthread_mutex_unlock(&publish->lock);
+    pthread_join(publish->thread, NULL);
+    state_fields_free(publish->fields, publish->field_count);
+    state_done(&publish->read);
+    store_close(publish->store);
+    pthread_cond_destroy(&publish->changed);
+    pthread_mutex_destroy(&publish->lock);
+    free(publish);
+}
+
+void publish_state(struct publish *publish, const struct cluster_state *state, bool urgent) {
+    struct state_field *fields = NULL;
+    size_t count = state_encode(state, &fields);
+    pthread_mutex_lock(&publish->lock);
+    if (!publish->read_taken) {  // what an earlier life left there was not looked at yet
+        pthread_mutex_unlock(&publish->lock);
+        state_fields_free(fields, count);
+        return;
+    }
+    state_fields_free(publish->fields, publish->field_count);
+    publish->fields = fields;
+    publish->field_count = count;
+    publish->urgent |= urgent;
+    if (urgent) {
+        pthread_cond_signal(&publish->changed);
+    }
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_job(struct publish *publish, const struct job_state *job) {
+    pthread_mutex_lock(&publish->lock);
+    if (publish->job_count < JOBS_WAITING_MAX) {
+        publish->jobs[publish->job_count++] = *job;
+        pthread_cond_signal(&publish->changed);
+    }
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_clear_intent(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    publish->clear_intent = true;
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_keep_intent(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    publish->clear_intent = false;
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_read_again(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    publish->read_wanted = true;
+    pthread_cond_signal(&publish->changed);
+    pthread_mutex_unlock(&publish->lock);
+}
+
+bool publish_take_read(struct publish *publish, struct cluster_state *ret) {
+    pthread_mutex_lock(&publish->lock);
+    bool ready = publish->read_ready;
+    if (ready) {
+        *ret = publish->read;
+        publish->read = (struct cluster_state){0};
+        publish->read_ready = false;
+        publish->read_taken = true;
+    }
+    pthread_mutex_unlock(&publish->lock);
+    return ready;
+}
+
+void publish_lease(struct publish *publish, struct lease *ret) {
+    pthread_mutex_lock(&publish->lock);
+    *ret = publish->lease;
+    pthread_mutex_unlock(&publish->lock);
+}

@@ -1,0 +1,27 @@
+// The watcher's side of the state hash, on a thread of its own so that Redis never delays a decision: writes the newest
+// state, queues jobs, renews the lease, reads the hash back (at the start, after a reconnect, and for the jobs'
+// progress).
+#pragma once
+#include "common/loop.h"
+#include "common/settings.h"
+#include "common/state.h"
+#include "watcher/lease.h"
+
+struct publish;
+
+// id names this watcher in the lease. Wakes the loop when something was read or the lease changed.
+struct publish *publish_start(const struct settings *settings, struct loop *loop, const char *id);
+void publish_stop(struct publish *publish);  // writes what is pending, gives the lease back; NULL is fine
+
+// The newest wins; written soon, at once if urgent. Nothing is written before publish_take_read() brought what an
+// earlier life of the watcher left in the hash. The actor records the intent; here it
+// is only repeated, and made empty after publish_clear_intent().
+void publish_state(struct publish *publish, const struct cluster_state *state, bool urgent);
+void publish_job(struct publish *publish, const struct job_state *job);  // and a hint on …:jobs
+void publish_clear_intent(struct publish *publish);
+void publish_read_again(struct publish *publish);   // the hash, soon
+void publish_keep_intent(struct publish *publish);  // takes back a clearing that was not written yet
+
+// True once per read: the hash as it is. *ret's heap parts are the caller's (state_done()).
+bool publish_take_read(struct publish *publish, struct cluster_state *ret);
+void publish_lease(struct publish *publish, struct lease *ret);

@@ -1,0 +1,114 @@
+#include "watcher/resolve.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+
+struct resolve {
+    char name[256];
+    void (*poke)(void *arg);
+    void *arg;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stopping;
+    unsigned asked, over;  // lookups, counted from 1
+    enum resolve_state state;
+    char address[64];
+};
+
+static enum resolve_state look_up(const char *name, char address[64]) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(name, NULL, &hints, &found);
+    if (code == 0) {
+        code = getnameinfo(found->ai_addr, found->ai_addrlen, address, 64, NULL, 0, NI_NUMERICHOST);
+        freeaddrinfo(found);
+    }
+    if (code == 0) {
+        return RESOLVE_KNOWN;
+    }
+    // EAI_AGAIN is the resolver's own trouble; only a definite "no such name" is evidence about the node.
+    return code == EAI_NONAME || code == EAI_NODATA ? RESOLVE_GONE : RESOLVE_PENDING;
+}
+
+static void *run(void *arg) {
+    struct resolve *resolve = arg;
+    pthread_mutex_lock(&resolve->lock);
+    while (!resolve->stopping) {
+        if (resolve->asked == resolve->over) {
+            pthread_cond_wait(&resolve->changed, &resolve->lock);
+            continue;
+        }
+        unsigned serving = resolve->asked;
+        pthread_mutex_unlock(&resolve->lock);
+        char address[64] = "";
+        enum resolve_state state = look_up(resolve->name, address);
+        pthread_mutex_lock(&resolve->lock);
+        resolve->state = state;
+        resolve->over = serving;
+        if (state == RESOLVE_KNOWN) {
+            (void)text_copy(resolve->address, sizeof resolve->address, address);
+        }
+        pthread_mutex_unlock(&resolve->lock);
+        resolve->poke(resolve->arg);
+        pthread_mutex_lock(&resolve->lock);
+    }
+    pthread_mutex_unlock(&resolve->lock);
+    return NULL;
+}
+
+struct resolve *resolve_start(const char *name, void (*poke)(void *arg), void *arg) {
+    struct resolve *resolve = mem_zero(1, sizeof *resolve);
+    (void)text_copy(resolve->name, sizeof resolve->name, name);
+    resolve->poke = poke;
+    resolve->arg = arg;
+    resolve->asked = 1;
+    pthread_mutex_init(&resolve->lock, NULL);
+    pthread_cond_init(&resolve->changed, NULL);
+    if (pthread_create(&resolve->thread, NULL, run, resolve) != 0) {
+        mem_no_thread();
+    }
+    return resolve;
+}
+
+void resolve_stop(struct resolve *resolve) {
+    if (!resolve) {
+        return;
+    }
+    pthread_mutex_lock(&resolve->lock);
+    resolve->stopping = true;
+    pthread_cond_signal(&resolve->changed);
+    pthread_mutex_unlock(&resolve->lock);
+    pthread_join(resolve->thread, NULL);
+    pthread_cond_destroy(&resolve->changed);
+    pthread_mutex_destroy(&resolve->lock);
+    free(resolve);
+}
+
+enum resolve_state resolve_get(struct resolve *resolve, char *out, size_t size_bytes) {
+    pthread_mutex_lock(&resolve->lock);
+    enum resolve_state state = resolve->state;
+    (void)text_copy(out, size_bytes, resolve->address);
+    pthread_mutex_unlock(&resolve->lock);
+    return state;
+}
+
+unsigned resolve_again(struct resolve *resolve) {
+    pthread_mutex_lock(&resolve->lock);
+    unsigned number = ++resolve->asked;
+    pthread_cond_signal(&resolve->changed);
+    pthread_mutex_unlock(&resolve->lock);
+    return number;
+}
+
+unsigned resolve_over(struct resolve *resolve) {
+    pthread_mutex_lock(&resolve->lock);
+    unsigned number = resolve->over;
+    pthread_mutex_unlock(&resolve->lock);
+    return number;
+}

@@ -1,0 +1,351 @@
+#include "watcher/watcher_parts.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/start.h"
+#include "common/text.h"
+
+enum {
+    TICK_MS = 50,            // silence is noticed between observations too
+    URGENT_PERIOD_MS = 5,    // of the probes while something is unclear
+    URGENT_MOST_MS = 15000,  // what is unclear for longer, say our own path, is not worth a core
+    COOLING_MS = 3000,       // after an action failed
+    SYNC_REST_MS = 1000,     // after an attempt to wait for acknowledgements, or to stop that, failed
+};
+
+// --- what came in since the last tick ---
+
+// Reads an intent left by an earlier life: which node was being opened.
+static void adopt_intent(struct watcher *watcher) {
+    watcher->intent_target = -1;
+    watcher->intent_harmless = false;  // an earlier life cannot tell how far it got
+    json_t *intent = json_loads(watcher->state.intent, 0, NULL);
+    const char *target = json_string_value(json_object_get(intent, "target"));
+    const char *act = json_string_value(json_object_get(intent, "act"));
+    if (target && act) {
+        watcher->intent_target = settings_node(watcher->settings, target);
+        watcher->intent_act = act_parse(act);
+        watcher->intent_old = settings_node(watcher->settings, json_string_value(json_object_get(intent, "old")));
+        uint64_t epoch = (uint64_t)json_integer_value(json_object_get(intent, "epoch"));
+        watcher->reserved_epoch = epoch > watcher->reserved_epoch ? epoch : watcher->reserved_epoch;
+        if (!watcher->record_read) {
+            LOG_WARN(MSG_INTENT_FOUND, KV("act", act), KV("target", target));
+        }
+    }
+    json_decref(intent);
+}
+
+// Takes over what the hash says. MySQL's rows may have been read first and know of a newer reign than the hash: that
+// record stays, but maintenance, the intent, the failovers and the jobs are written nowhere else.
+static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
+    struct cluster_state known = watcher->state;
+    watcher->state = *read;
+    *read = (struct cluster_state){0};
+    assess_restore(&watcher->memory, &watcher->state, (const char (*)[NODE_NAME_SIZE])watcher->names, watcher->count,
+                   watcher->now_ms, watcher->now_wall_ms);
+    adopt_intent(watcher);
+    if (watcher->state.reserved > watcher->reserved_epoch) {
+        watcher->reserved_epoch = watcher->state.reserved;
+    }
+    watcher->sync_ms = watcher->now_ms;
+    watcher->leaving |= watcher->state.mode == MODE_LOSSLESS && watcher->settings->mode == MODE_ASYNC;
+    bool older = watcher->state.epoch < known.epoch;
+    if (older) {
+        watcher->state.epoch = known.epoch;
+        (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, known.primary);
+        (void)text_copy(watcher->state.primary_uuid, sizeof watcher->state.primary_uuid, known.primary_uuid);
+    }
+    bool lossless = watcher->settings->mode == MODE_LOSSLESS;
+    watcher->recalled = (older && known.epoch > watcher->reserved_epoch) ||
+                        (lossless && assess_record_is_old(&watcher->state, watcher->now_wall_ms));
+    state_done(&known);
+}
+
+// The hash is the truth until we lead; from then on we are, and only the jobs are read back.
+static void take_read(struct watcher *watcher) {
+    struct cluster_state read = {0};
+    if (!publish_take_read(watcher->publish, &read)) {
+        return;
+    }
+    if (!watcher->record_read || !watcher->leads) {
+        if (!watcher->record_read || read.epoch >= watcher->state.epoch) {
+            adopt_state(watcher, &read);
+        }
+        watcher->record_read = true;
+    } else {
+        jobs_adopt(watcher, &read);
+    }
+    state_done(&read);
+}
+
+// What was seen of these nodes until now is out of date.
+static void look_again(struct watcher *watcher, const struct act_request *request) {
+    uint64_t kicks = observe_kick(watcher->observe);
+    watcher->acted_kicks[request->target] = kicks;
+    if (request->old >= 0) {
+        watcher->acted_kicks[request->old] = kicks;
+    }
+}
+
+// Another watcher may have led until now: what we know may be older than what it did.
+static void take_the_lead(struct watcher *watcher) {
+    watcher->started_ms = watcher->now_ms;
+    watcher->record_read = false;
+    publish_read_again(watcher->publish);
+    uint64_t kicks = observe_kick(watcher->observe);
+    for (int i = 0; i < watcher->count; i++) {
+        watcher->acted_kicks[i] = kicks;
+    }
+}
+
+// The primary waits for acknowledgements, or does not any more.
+static void take_sync(struct watcher *watcher, const struct act_outcome *outcome) {
+    const struct act_request *request = &outcome->request;
+    look_again(watcher, request);
+    if (outcome->ok && request->act == ACT_SYNC && request->epoch == watcher->state.epoch) {
+        watcher->state.sync_epoch = request->epoch;
+        watcher->sync_ms = watcher->now_ms;
+        watcher->memory.nodes[request->target].unacked = UINT64_MAX;  // counted from here
+    }
+    watcher->leaving &= !outcome->ok;
+    watcher->sync_rest_ms = outcome->ok ? 0 : watcher->now_ms + SYNC_REST_MS;
+    report_outcome(watcher, outcome);
+}
+
+static void take_outcomes(struct watcher *watcher) {
+    struct act_outcome outcome;
+    bool taken = actor_take(watcher->actor, &outcome);
+    if (taken && (outcome.request.act == ACT_SYNC || outcome.request.act == ACT_UNSYNC)) {
+        take_sync(watcher, &outcome);
+    } else if (taken) {
+        const struct act_request *request = &outcome.request;
+        look_again(watcher, request);
+        watcher->intent_harmless = outcome.reign == REIGN_NOT_BEGUN;
+        if (outcome.reign >= REIGN_BEGUN) {
+            watcher->state.epoch = request->epoch;
+            (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, watcher->names[request->target]);
+            (void)text_copy(watcher->state.primary_uuid, sizeof watcher->state.primary_uuid, request->target_uuid);
+        }
+        if (outcome.reign == REIGN_OPEN && request->told_as == ACT_PROMOTE) {
+            remember_failover(watcher);
+        }
+        if (outcome.ok && request->act == ACT_SWITCHOVER && request->old >= 0) {
+            assess_handed_over(&watcher->memory, request->old, request->target_uuid, watcher->now_ms);
+        }
+        if (outcome.reign == REIGN_OPEN) {
+            watcher->intent_act = ACT_NONE;  // done; the next one must not be told as the end of this
+            watcher->cooling_until_ms = 0;
+            *watcher->reason = '\0';
+        } else {
+            watcher->cooling_until_ms = watcher->now_ms + COOLING_MS;
+            (void)text_copy(watcher->reason, sizeof watcher->reason, outcome.err.text);
+        }
+        report_outcome(watcher, &outcome);
+        judge_finished(watcher, &outcome);
+    }
+    if (actor_take(watcher->repairer, &outcome)) {
+        look_again(watcher, &outcome.request);
+        watcher->repairing = -1;
+        watcher->node_wait_ms[outcome.request.target] = watcher->now_ms + (outcome.ok ? 0 : COOLING_MS);
+        report_outcome(watcher, &outcome);
+    }
+}
+
+static void take_observations(struct watcher *watcher) {
+    for (int i = 0; i < watcher->count; i++) {
+        observation_release(watcher->observations[i]);
+        watcher->observations[i] = observe_latest(watcher->observe, (size_t)i);
+    }
+}
+
+// --- the tick ---
+
+static void clear_intent(struct watcher *watcher) {
+    // Lossless mode: a node that may have been opened, and cannot be asked, must not be forgotten (rule 151).
+    bool kept = watcher->settings->mode == MODE_LOSSLESS && (flags_now(watcher) & FLAG_UNCERTAIN) != 0;
+    bool settled = watcher->facts.view == PRIMARY_OPEN && actor_idle(watcher->actor) && !kept;
+    if (settled && *watcher->state.intent) {
+        *watcher->state.intent = '\0';
+        watcher->intent_target = -1;
+        publish_clear_intent(watcher->publish);
+    }
+}
+
+static void point_journal(struct watcher *watcher) {
+    int primary = watcher->facts.primary;
+    if (!watcher->leads || watcher->facts.view != PRIMARY_OPEN || primary < 0) {
+        journal_point(watcher->journal, "", "", 0, "", 0);
+        return;
+    }
+    char address[64];
+    observe_address(watcher->observe, (size_t)primary, address, sizeof address);
+    journal_point(watcher->journal, watcher->names[primary], address, watcher->settings->nodes[primary].port,
+                  watcher->state.primary_uuid, watcher->state.epoch);
+}
+
+static void set_pace(struct watcher *watcher) {
+    enum primary_view view = watcher->facts.view;
+    bool unclear = view == PRIMARY_MISSED || view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT;
+    bool undecided = watcher->state.phase == PHASE_SUSPECT || watcher->state.phase == PHASE_FAILOVER;
+    bool urgent = unclear && undecided;
+    watcher->urgent_ms = !urgent ? 0 : watcher->urgent_ms ? watcher->urgent_ms : watcher->now_ms;
+    bool hurry = urgent && watcher->now_ms - watcher->urgent_ms < URGENT_MOST_MS;
+    int64_t period_ms = watcher->settings->probe_ms;
+    observe_set_period(watcher->observe, hurry && period_ms > URGENT_PERIOD_MS ? URGENT_PERIOD_MS : period_ms);
+}
+
+static void decide(struct watcher *watcher) {
+    const struct assess_input input = {.now_ms = watcher->now_ms,
+                                       .silent_ms = watcher->settings->silent_ms,
+                                       .state = &watcher->state,
+                                       .observations = watcher->observations,
+                                       .names = (const char (*)[NODE_NAME_SIZE])watcher->names,
+                                       .count = watcher->count,
+                                       .preferred = watcher->settings->preferred,
+                                       .intent = watcher->intent_act == ACT_PROMOTE ? watcher->intent_target : -1,
+                                       .leaving = watcher->leaving,
+                                       .acks = settings_acks(watcher->settings),
+                                       .sync_ms = watcher->sync_ms,
+                                       .sync_rests = watcher->now_ms < watcher->sync_rest_ms};
+    bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
+    bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
+    watcher->recalled |= newer && !our_own;
+    if (newer && !our_own && watcher->record_read) {
+        LOG_WARN(MSG_RECORD_FROM_MYSQL, KV("primary", watcher->state.primary), KVI("epoch", watcher->state.epoch));
+    }
+    watcher->facts = assess(&watcher->memory, &input);
+    watcher->recalled &= !watcher->facts.all_up;  // once all have been asked, no newer row can turn up
+    unsigned flags = flags_now(watcher);
+    const struct recorder_look look = {.now_ms = watcher->now_ms,
+                                       .now_wall_ms = watcher->now_wall_ms,
+                                       .names = input.names,
+                                       .count = watcher->count,
+                                       .preferred = input.preferred,
+                                       .intent = input.intent >= 0 ? watcher->names[input.intent] : "",
+                                       .silent_ms = input.silent_ms,
+                                       .observations = watcher->observations,
+                                       .state = &watcher->state,
+                                       .flags = flags};
+    recorder_look(watcher->recorder, &look);
+    watcher->decision = policy_cluster(watcher->state.phase, &watcher->facts, flags);
+    if (watcher->leads) {
+        report_decision(watcher, &watcher->decision);
+        obey_decision(watcher, &watcher->decision);
+        for (int i = 0; i < watcher->count; i++) {
+            obey_repair(watcher, i, flags_now(watcher));
+        }
+    }
+    if (watcher->asked.flag) {  // accepted, but the world changed before a rule matched
+        struct act_outcome outcome = {.request = {.target = watcher->asked.target}};
+        (void)text_copy(outcome.request.command_id, sizeof outcome.request.command_id, watcher->asked.id);
+        (void)err_set(&outcome.err, ERR_CONFLICT, 0, "%s", watcher->state.why);
+        watcher->asked.flag = 0;
+        judge_finished(watcher, &outcome);
+    }
+}
+
+static void tick(void *arg) {
+    struct watcher *watcher = arg;
+    watcher->now_ms = clock_mono_ms();
+    watcher->now_wall_ms = clock_wall_ms();
+    publish_lease(watcher->publish, &watcher->lease);
+    bool led = watcher->leads;
+    watcher->leads = lease_leads(&watcher->lease, watcher->now_ms);
+    if (watcher->leads && !led) {
+        take_the_lead(watcher);
+    }
+    take_read(watcher);
+    take_outcomes(watcher);
+    take_observations(watcher);
+    size_t length_bytes;
+    for (char *bytes; watcher->asked.flag == 0 && (bytes = inbox_take(watcher->inbox, &length_bytes)) != NULL;) {
+        judge_command(watcher, bytes, length_bytes);
+        free(bytes);
+    }
+    decide(watcher);
+    clear_intent(watcher);
+    point_journal(watcher);
+    set_pace(watcher);
+    report_nodes(watcher);
+    report_health(watcher);
+    report_state(watcher);
+}
+
+static void alive(void *arg) {
+    (void)arg;
+    service_alive_touch();
+}
+
+// Who holds the lease. The same after a restart, so that a killed watcher need not wait for its own lease to run out;
+// different on another machine, whose boot has another id.
+static void name_self(char id[80]) {
+    char host[40] = "watcher", boot[9] = "";
+    (void)gethostname(host, sizeof host - 1);
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!file || !fgets(boot, sizeof boot, file)) {
+        uint32_t nonce = 0;
+        (void)!getrandom(&nonce, sizeof nonce, 0);
+        (void)text_format(boot, sizeof boot, "%08x", nonce);
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    (void)text_format(id, 80, "%s-%s", host, boot);
+}
+
+struct watcher *watcher_start(const struct settings *settings, struct loop *loop) {
+    struct watcher *watcher = mem_zero(1, sizeof *watcher);
+    char id[80];
+    name_self(id);
+    watcher->settings = settings;
+    watcher->loop = loop;
+    watcher->count = (int)settings->node_count;
+    watcher->intent_target = watcher->repairing = -1;
+    for (int i = 0; i < watcher->count; i++) {
+        (void)text_copy(watcher->names[i], NODE_NAME_SIZE, settings->nodes[i].name);
+    }
+    watcher->started_ms = clock_mono_ms();
+    watcher->now_wall_ms = clock_wall_ms();
+    watcher->ship = ship_start(settings, SERVICE_WATCHER);
+    watcher->publish = publish_start(settings, loop, id);
+    watcher->journal = journal_start(settings);
+    watcher->observe = observe_start(settings, loop);
+    watcher->actor = actor_start(settings, watcher->observe, watcher->publish, loop);
+    watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
+    watcher->inbox = inbox_start(settings, loop);
+    loop_on_wake(loop, tick, watcher);
+    (void)loop_every(loop, TICK_MS, tick, watcher);
+    (void)loop_every(loop, 1000, alive, watcher);
+    service_alive_touch();
+    report_event(watcher, EVENT_STARTED, SEVERITY_INFO, "", 0, MSG_WATCHER_STARTED, KVS(KV("id", id)));
+    return watcher;
+}
+
+void watcher_record(struct watcher *watcher, struct recorder *recorder) {
+    watcher->recorder = recorder;
+}
+
+void watcher_stop(struct watcher *watcher) {
+    if (!watcher) {
+        return;
+    }
+    inbox_stop(watcher->inbox);
+    actor_stop(watcher->actor);
+    actor_stop(watcher->repairer);
+    journal_stop(watcher->journal);
+    observe_stop(watcher->observe);
+    publish_stop(watcher->publish);
+    ship_stop(watcher->ship, 1000);
+    for (int i = 0; i < watcher->count; i++) {
+        observation_release(watcher->observations[i]);
+    }
+    state_done(&watcher->state);
+    free(watcher);
+}

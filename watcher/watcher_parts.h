@@ -1,0 +1,112 @@
+// What the files of the shell share: watcher.c (the tick), jobs.c (the resyncs), judge.c (what people ask), report.c
+// (what people read).
+#pragma once
+#include "common/command.h"
+#include "common/logship.h"
+#include "watcher/act.h"
+#include "watcher/inbox.h"
+#include "watcher/journal.h"
+#include "watcher/publish.h"
+#include "watcher/recorder.h"
+#include "watcher/watcher.h"
+
+// What a person asked for and the next decision shall match: an ASK_ flag and its node.
+struct asked {
+    unsigned flag;  // 0: nothing is asked
+    int target;
+    char id[64], by[64];
+    char why[NODE_WHY_SIZE];  // what is accepted with force
+};
+
+struct watcher {
+    const struct settings *settings;
+    struct loop *loop;
+    struct observe *observe;
+    struct actor *actor;     // who is primary
+    struct actor *repairer;  // everything else
+    struct publish *publish;
+    struct journal *journal;
+    struct inbox *inbox;
+    struct ship *ship;
+    char names[NODE_MAX][NODE_NAME_SIZE];
+    int count;
+
+    // The world as of this tick.
+    int64_t now_ms, now_wall_ms;
+    struct observation *observations[NODE_MAX];
+    struct memory memory;
+    struct cluster_state state;
+    struct facts facts;
+    struct decision decision;
+    struct lease lease;
+    bool leads;
+
+    // What is remembered between ticks.
+    int64_t started_ms;
+    bool record_read;         // the state hash was read at least once
+    bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
+    uint64_t reserved_epoch;  // highest given to an action
+    struct asked asked;
+    uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
+    int64_t cooling_until_ms;
+    char reason[NODE_WHY_SIZE];        // why the last action failed
+    int intent_target;                 // node of an unfinished opening, -1
+    enum act intent_act;               // what that opening was for: promote, switchover, ...
+    int intent_old;                    // and whose place the node was taking, -1
+    bool leaving;                      // the mode was lossless and is async now: the primary may still wait
+    int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
+    int64_t sync_rest_ms;              // ... and no attempt to change that before
+    bool intent_harmless;              // that opening ended, surely before the node could take writes
+    int repairing;                     // the node that the repairer works on, -1
+    int64_t node_wait_ms[NODE_MAX];    // no repair of that node before
+    unsigned node_failures[NODE_MAX];  // of its resync, in a row
+    enum standing standing[NODE_MAX];  // as reported last
+    enum reach reach[NODE_MAX];
+    bool was_away[NODE_MAX];  // since it streamed last
+    int64_t alarm_ms[NODE_MAX];
+    int64_t published_ms;
+    bool write_trouble;
+    unsigned idle_events;       // as told last
+    int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
+    struct recorder *recorder;  // borrowed, may be NULL
+};
+
+static inline const char *node_shown(const struct watcher *watcher, int node) {
+    return node >= 0 ? watcher->names[node] : "";
+}
+
+// flags.c
+unsigned flags_now(const struct watcher *watcher);
+int preferred_node(const struct watcher *watcher);                   // -1: none
+int target_node(const struct watcher *watcher, enum target target);  // whom a rule means, -1: none
+void remember_failover(struct watcher *watcher);                     // for the failover limit
+
+// obey.c
+void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
+void obey_repair(struct watcher *watcher, int node, unsigned flags);           // decides and does what one node needs
+
+// judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.
+void judge_command(struct watcher *watcher, const char *bytes, size_t length_bytes);
+void judge_finished(struct watcher *watcher, const struct act_outcome *outcome);
+
+// jobs.c. Takes over what the hash says of them.
+void jobs_adopt(struct watcher *watcher, const struct cluster_state *read);
+// Queues a resync job for the node; the watcher itself asks when by is "watcher".
+void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id);
+// Queues a comparison of the node with the primary, which takes nothing from the node: no job to the watcher.
+void jobs_queue_check(struct watcher *watcher, int node, const char *by, const char *command_id);
+
+// report.c
+void report_event(struct watcher *watcher, enum event_type type, enum severity severity, const char *node, int rule,
+                  enum msg msg, const struct kv *values);
+void report_decision(struct watcher *watcher,
+                     const struct decision *decision);  // log and event, if it says something new
+void report_outcome(struct watcher *watcher, const struct act_outcome *outcome);
+void report_nodes(struct watcher *watcher);                                         // up, down, recovered
+void report_health(struct watcher *watcher);                                        // writes that fail
+int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
+void report_missing(const struct watcher *watcher, char *out,
+                    size_t size_bytes);  // nodes not as they should be, by commas
+
+// report_state.c
+void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it
