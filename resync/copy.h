@@ -1,0 +1,36 @@
+// The rows of the dump rung: lanes, each a pair of sessions that stream one table after the other from the donor's
+// snapshot into the recipient.
+#pragma once
+#include <stdatomic.h>
+
+#include "resync/peer.h"
+
+enum { COPY_LANES = 2 };
+
+// A table, or of a large one the rows of a range of its primary key: lanes share it.
+struct copy_table {
+    char *schema, *name;  // owned
+    char *select, *load;  // owned: the two statements
+    bool has_enum;        // the empty value of an ENUM warns, and is right
+    int64_t estimated_bytes;
+};
+void copy_table_done(struct copy_table *table);
+
+struct copy {
+    struct job *job;
+    struct copy_table *tables;  // largest first, the parts of one in the order of its key
+    size_t count;
+    struct peer from[COPY_LANES];  // bulk, in the snapshot already
+    struct peer to[COPY_LANES];    // bulk, prepared by copy_prepare_recipient()
+    atomic_size_t next;
+    atomic_bool failed;
+    atomic_int_fast64_t finished_bytes;             // estimates of the tables that are done
+    atomic_int_fast64_t current_bytes[COPY_LANES];  // of the one under way, capped by its estimate
+};
+
+// Session settings without which values would change on the way: no conversion, no mode, UTC.
+bool copy_prepare_donor(struct peer *donor);
+bool copy_prepare_recipient(struct peer *recipient);
+
+// Copies all tables, publishing progress. Worker thread; all lane threads have ended when it returns.
+bool copy_run(struct copy *copy);

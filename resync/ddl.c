@@ -1,0 +1,41 @@
+#include "resync/ddl.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+
+// Steps over a `quoted name` or a 'string', in which anything may stand.
+static const char *skip_quoted(const char *at) {
+    char quote = *at++;
+    while (*at) {
+        if (*at == '\\' && quote == '\'' && at[1]) {
+            at += 2;
+        } else if (*at == quote && at[1] == quote) {
+            at += 2;
+        } else if (*at == quote) {
+            return at + 1;
+        } else {
+            at++;
+        }
+    }
+    return at;
+}
+
+char *ddl_event_for_replica(const char *create) {
+    static const char *const clauses[] = {" ON COMPLETION NOT PRESERVE ENABLE", " ON COMPLETION PRESERVE ENABLE"};
+    for (const char *at = create; *at;) {
+        if (*at == '`' || *at == '\'') {
+            at = skip_quoted(at);
+            continue;
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            size_t length = strlen(clauses[i]);
+            if (strncmp(at, clauses[i], length) == 0) {
+                size_t keep = (size_t)(at - create) + length - strlen("ENABLE");
+                return mem_format("%.*sDISABLE ON REPLICA%s", (int)keep, create, at + length);
+            }
+        }
+        at++;
+    }
+    return mem_text(create);
+}

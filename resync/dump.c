@@ -1,0 +1,158 @@
+#include "resync/dump.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "resync/dump_parts.h"
+#include "resync/standstill.h"
+
+enum {
+    OPEN_WAIT_MS = 10000,
+    BACKUP_LOCK_S = 60,  // for a DDL that is under way on the donor
+};
+
+struct snapshot {
+    char *gtids;  // owned
+    struct position position;
+};
+
+static void copy_close(struct copy *copy) {
+    for (unsigned i = 0; i < COPY_LANES; i++) {
+        peer_close(&copy->from[i]);
+        peer_close(&copy->to[i]);
+    }
+    for (size_t i = 0; i < copy->count; i++) {
+        copy_table_done(&copy->tables[i]);
+    }
+    free(copy->tables);
+}
+
+static bool open_lanes(struct copy *copy, const char *recipient, const char *donor) {
+    for (unsigned i = 0; i < COPY_LANES; i++) {
+        if (!peer_open(copy->job, donor, true, OPEN_WAIT_MS, &copy->from[i]) || !copy_prepare_donor(&copy->from[i]) ||
+            !peer_open(copy->job, recipient, true, OPEN_WAIT_MS, &copy->to[i]) ||
+            !copy_prepare_recipient(&copy->to[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_position(struct peer *donor, struct snapshot *ret) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_value(donor, "SELECT @@GLOBAL.gtid_executed", &ret->gtids) ||
+        !peer_query(donor, &rows, "SHOW BINARY LOG STATUS")) {
+        return false;
+    }
+    if (db_rows_count(rows) > 0) {
+        (void)text_copy(ret->position.file, sizeof ret->position.file, db_cell_named(rows, 0, "File"));
+        (void)text_to_u64(db_cell_named(rows, 0, "Position"), &ret->position.offset);
+    }
+    return true;
+}
+
+// All lanes' snapshots and the position are one moment: nothing commits while the read lock is held. The backup lock
+// stays on until the end, so that no DDL changes what the snapshots stand on.
+static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot *ret) {
+    struct job *job = copy->job;
+    job_step(job, "snapshot");
+    if (!peer_exec(donor,
+                   "SET SESSION wait_timeout = 31536000, lock_wait_timeout = %d,"
+                   " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
+                   BACKUP_LOCK_S) ||
+        !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
+        !standstill_begin(job, donor)) {
+        return false;
+    }
+    bool ok = true;
+    for (unsigned i = 0; ok && i < COPY_LANES; i++) {
+        ok = peer_exec(&copy->from[i], "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+    }
+    ok = ok && read_position(donor, ret);
+    ok = peer_exec(donor, "UNLOCK TABLES") && ok;
+    if (ok) {
+        AUTO_TEXT char *where = mem_format("%s:%llu", ret->position.file, (unsigned long long)ret->position.offset);
+        job_say(job, LOG_LEVEL_INFO, MSG_DUMP_SNAPSHOT,
+                KVS(KV("donor", donor->name), KV("position", where), KV("gtids", ret->gtids)));
+    }
+    return ok;
+}
+
+// From here on the node is nobody's replica and holds nobody's data: the mark says so until the end, and the empty
+// GTID set says so even if the mark were lost.
+static bool give_up_old_data(struct job *job, struct peer *recipient) {
+    job_step(job, "clear");
+    return step_unlock_for_copy(job, recipient) && copy_prepare_recipient(recipient) &&
+           peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA) &&
+           step_forget_history(job, recipient) && job_guard(job, recipient) && dump_drop_schemas(recipient);
+}
+
+// LOAD DATA LOCAL may be switched off on the recipient: on for the copy, off again afterwards.
+static bool allow_load(struct peer *recipient, bool *ret_changed) {
+    AUTO_TEXT char *on = NULL;
+    if (!peer_value(recipient, "SELECT @@GLOBAL.local_infile", &on)) {
+        return false;
+    }
+    *ret_changed = text_equal(on, "0");
+    return !*ret_changed || peer_exec(recipient, "SET GLOBAL local_infile = ON");
+}
+
+static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *donor) {
+    struct job *job = copy->job;
+    bool changed = false;
+    job_step(job, "tables");
+    if (!dump_create_tables(recipient, donor, copy) || !allow_load(recipient, &changed)) {
+        return false;
+    }
+    job_step(job, "copy");
+    bool ok = copy_run(copy);
+    if (changed) {
+        ok = peer_exec(recipient, "SET GLOBAL local_infile = OFF") && ok;
+    }
+    if (!ok) {
+        return false;
+    }
+    job_step(job, "objects");
+    return dump_users(recipient, donor) && dump_objects(recipient, donor) &&
+           peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
+}
+
+// The GTID state last but one, the mark last: whichever is missing, the copy counts as unfinished.
+static bool finish(struct job *job, struct peer *recipient, const struct snapshot *snapshot, bool gtid) {
+    AUTO_TEXT char *gtids = peer_quote(recipient, snapshot->gtids ? snapshot->gtids : "");
+    job_step(job, "finish");
+    return job_guard(job, recipient) && peer_exec(recipient, "RESET BINARY LOGS AND GTIDS") &&
+           (!gtid || peer_exec(recipient, "SET GLOBAL gtid_purged = %s", gtids)) &&
+           peer_exec(recipient, "DROP DATABASE " REBUILD_SCHEMA) && step_relock(recipient);
+}
+
+// A copy that filled the disk is worth nothing, and its room is needed for the next one.
+static void free_disk(struct job *job, struct peer *recipient) {
+    if (job->failure.msg == MSG_RESYNC_DISK_FULL && db_alive(recipient->session)) {
+        (void)dump_drop_schemas(recipient);  // the first failure is the one that is told
+    }
+}
+
+bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struct position *ret_from) {
+    struct copy copy = {.job = job};
+    struct snapshot snapshot = {0};
+    AUTO_TEXT char *mode = NULL;
+    bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&
+              open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot);
+    if (ok && (!give_up_old_data(job, recipient) || !copy_all(&copy, recipient, donor))) {
+        ok = false;
+        free_disk(job, recipient);
+    }
+    copy_close(&copy);
+    bool gtid = text_equal(mode, "1");
+    ok = ok && finish(job, recipient, &snapshot, gtid);
+    if (ok && !gtid) {
+        *ret_from = snapshot.position;
+    }
+    free(snapshot.gtids);
+    return ok;
+}

@@ -1,0 +1,222 @@
+// Schemas and tables of the dump rung.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "resync/dump_parts.h"
+#include "resync/ranges.h"
+
+enum {
+    TABLE_TIMEOUT_MS = 120000,
+    PART_BYTES = 32 * 1024 * 1024,
+    PARTS_MOST = 256,
+};
+
+bool dump_drop_schemas(struct peer *here) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_query(here, &rows,
+                    "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN " NOT_COPIED)) {
+        return false;
+    }
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
+        AUTO_TEXT char *sql = mem_format("DROP DATABASE IF EXISTS %s", name);
+        if (!peer_exec_within(here, TABLE_TIMEOUT_MS, sql)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create_schemas(struct peer *here, struct peer *there) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_query(there, &rows,
+                    "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN " NOT_COPIED)) {
+        return false;
+    }
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
+        AUTO_ROWS struct db_rows *create = NULL;
+        if (!peer_query(there, &create, "SHOW CREATE DATABASE %s", name) ||
+            !peer_exec_within(here, TABLE_TIMEOUT_MS, db_cell(create, 0, 1, NULL))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Text that grows by pieces.
+static void add(char **text, const char *piece) {
+    char *longer = mem_format("%s%s", *text ? *text : "", piece);
+    free(*text);
+    *text = longer;
+}
+
+// How a value must be asked for, so that what arrives is what is stored: FLOAT prints too few digits.
+static char *selected(const char *name, const char *type) {
+    bool inexact = text_equal(type, "float") || text_equal(type, "double");
+    return inexact ? mem_format("CAST(%s AS DOUBLE)", name) : mem_text(name);
+}
+
+// The two statements of a table. Values travel as bytes (character set binary); JSON alone refuses those.
+static bool plan_columns(struct peer *there, struct copy_table *table) {
+    AUTO_TEXT char *schema = peer_quote(there, table->schema);
+    AUTO_TEXT char *name = peer_quote(there, table->name);
+    AUTO_ROWS struct db_rows *columns = NULL;
+    if (!peer_query(there, &columns,
+                    "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND"
+                    " table_name = %s AND COALESCE(generation_expression, '') = '' ORDER BY ordinal_position",
+                    schema, name)) {
+        return false;
+    }
+    AUTO_TEXT char *select = NULL;
+    AUTO_TEXT char *into = NULL;
+    AUTO_TEXT char *set = NULL;
+    for (size_t i = 0; i < db_rows_count(columns); i++) {
+        AUTO_TEXT char *column = db_name(db_cell(columns, i, 0, NULL));
+        const char *type = db_cell(columns, i, 1, NULL);
+        AUTO_TEXT char *value = selected(column, type);
+        bool json = text_equal(type, "json");
+        AUTO_TEXT char *target = json ? mem_format("@v%zu", i) : mem_text(column);
+        AUTO_TEXT char *from = mem_format("%s%s", select ? ", " : "", value);
+        AUTO_TEXT char *to = mem_format("%s%s", into ? ", " : "", target);
+        add(&select, from);
+        add(&into, to);
+        if (json) {
+            AUTO_TEXT char *assign = mem_format("%s%s = CONVERT(@v%zu USING utf8mb4)", set ? ", " : " SET ", column, i);
+            add(&set, assign);
+        }
+        table->has_enum |= text_equal(type, "enum");
+    }
+    AUTO_TEXT char *quoted_schema = db_name(table->schema);
+    AUTO_TEXT char *quoted_name = db_name(table->name);
+    table->select = mem_format("SELECT %s FROM %s.%s", select ? select : "NULL", quoted_schema, quoted_name);
+    table->load = mem_format(
+        "LOAD DATA LOCAL INFILE 'rows' INTO TABLE %s.%s CHARACTER SET binary"
+        " FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (%s)%s",
+        quoted_schema, quoted_name, into ? into : "@v", set ? set : "");
+    return true;
+}
+
+static bool create_table(struct peer *here, struct peer *there, const struct copy_table *table) {
+    AUTO_TEXT char *schema = db_name(table->schema);
+    AUTO_TEXT char *name = db_name(table->name);
+    AUTO_ROWS struct db_rows *create = NULL;
+    return peer_query(there, &create, "SHOW CREATE TABLE %s.%s", schema, name) && peer_exec(here, "USE %s", schema) &&
+           peer_exec_within(here, TABLE_TIMEOUT_MS, db_cell(create, 0, 1, NULL));
+}
+
+// Ends of the first column of the primary key, if it is a whole number: its values are taken as evenly spread.
+static bool key_ends(struct peer *there, const struct copy_table *table, char **ret_key, int64_t *ret_first,
+                     int64_t *ret_last, bool *ret_known) {
+    AUTO_TEXT char *schema = peer_quote(there, table->schema);
+    AUTO_TEXT char *name = peer_quote(there, table->name);
+    AUTO_TEXT char *column = NULL;
+    AUTO_TEXT char *sql = mem_format(
+        "SELECT c.column_name FROM information_schema.statistics s JOIN information_schema.columns c ON c.table_schema "
+        "="
+        " s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name WHERE s.table_schema = %s "
+        "AND"
+        " s.table_name = %s AND s.index_name = 'PRIMARY' AND s.seq_in_index = 1 AND c.data_type IN"
+        " ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')",
+        schema, name);
+    if (!peer_value(there, sql, &column)) {
+        return false;
+    }
+    if (!column) {
+        return true;
+    }
+    *ret_key = db_name(column);
+    AUTO_TEXT char *quoted_schema = db_name(table->schema);
+    AUTO_TEXT char *quoted_name = db_name(table->name);
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_query(there, &rows, "SELECT MIN(%s), MAX(%s) FROM %s.%s", *ret_key, *ret_key, quoted_schema,
+                    quoted_name)) {
+        return false;
+    }
+    const char *first = db_cell(rows, 0, 0, NULL), *last = db_cell(rows, 0, 1, NULL);
+    *ret_known = first && last && text_to_i64(first, ret_first) && text_to_i64(last, ret_last);
+    return true;
+}
+
+static struct range_bound bound_at(int64_t value) {
+    struct range_bound bound = {.count = 1};
+    bound.values[0] = mem_format("%lld", (long long)value);
+    return bound;
+}
+
+// The part of the table from low, exclusive, to high, inclusive.
+static struct copy_table part_of(const struct copy_table *table, const struct range_table *by,
+                                 const struct range_bound *low, const struct range_bound *high, int64_t parts) {
+    AUTO_TEXT char *where = range_condition(by, low, high);
+    return (struct copy_table){.schema = mem_text(table->schema),
+                               .name = mem_text(table->name),
+                               .select = mem_format("%s FORCE INDEX (PRIMARY) WHERE %s", table->select, where),
+                               .load = mem_text(table->load),
+                               .has_enum = table->has_enum,
+                               .estimated_bytes = table->estimated_bytes / parts};
+}
+
+static void add_part(struct copy *copy, struct copy_table part) {
+    copy->tables = mem_grow(copy->tables, copy->count + 1, sizeof *copy->tables);
+    copy->tables[copy->count++] = part;
+}
+
+// Takes the table as one part or, if it is large, as several: whatever lies outside the ends is in the first and the
+// last.
+static bool add_parts(struct peer *there, struct copy *copy, struct copy_table *table) {
+    int64_t parts = table->estimated_bytes / PART_BYTES, first = 0, last = 0;
+    parts = parts < PARTS_MOST ? parts : PARTS_MOST;
+    AUTO_TEXT char *key = NULL;
+    bool known = false;
+    if (parts > 1 && !key_ends(there, table, &key, &first, &last, &known)) {
+        return false;
+    }
+    uint64_t span = (uint64_t)last - (uint64_t)first;  // modulo: from the lowest number to the highest is none too many
+    uint64_t step = parts > 1 ? span / (uint64_t)parts : 0;
+    if (!known || step == 0) {
+        add_part(copy, *table);
+        *table = (struct copy_table){0};
+        return true;
+    }
+    struct range_table by = {0};
+    struct range_column column = {.name = key, .kind = "bigint"};
+    range_table_begin(&by, key);
+    range_table_key(&by, &column);
+    struct range_bound low = {0};
+    for (int64_t i = 1; i <= parts; i++) {
+        struct range_bound high =
+            i < parts ? bound_at((int64_t)((uint64_t)first + step * (uint64_t)i)) : (struct range_bound){0};
+        add_part(copy, part_of(table, &by, &low, &high, parts));
+        range_bound_done(&low);
+        low = high;
+    }
+    range_table_done(&by);
+    return true;
+}
+
+bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!create_schemas(here, there) ||
+        !peer_query(there, &rows,
+                    "SELECT table_schema, table_name, engine, COALESCE(data_length, 0) FROM information_schema.tables"
+                    " WHERE table_type = 'BASE TABLE' AND table_schema NOT IN " NOT_COPIED
+                    " ORDER BY COALESCE(data_length, 0) DESC, table_schema, table_name")) {
+        return false;
+    }
+    bool ok = true;
+    for (size_t i = 0; ok && i < db_rows_count(rows); i++) {
+        struct copy_table table = {.schema = mem_text(db_cell(rows, i, 0, NULL)),
+                                   .name = mem_text(db_cell(rows, i, 1, NULL))};
+        (void)text_to_i64(db_cell(rows, i, 3, NULL), &table.estimated_bytes);
+        if (!text_equal(db_cell(rows, i, 2, NULL), "InnoDB")) {
+            AUTO_TEXT char *name = mem_format("%s.%s", table.schema, table.name);
+            job_say(here->job, LOG_LEVEL_WARN, MSG_DUMP_NOT_TRANSACTIONAL, KVS(KV("table", name)));
+        }
+        ok = create_table(here, there, &table) && plan_columns(there, &table) && add_parts(there, copy, &table);
+        copy_table_done(&table);
+    }
+    return ok;
+}

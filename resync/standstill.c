@@ -1,0 +1,55 @@
+#include "resync/standstill.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+enum {
+    LOCK_TRY_S = 1,        // how long clients may be held up by one try
+    LOCK_PAUSE_MS = 1000,  // and how long they go free between two
+    TRY_ANYWAY_ROUNDS = 15,
+    LOCK_WAIT_MS = 120000,
+    LOCK_TIMEOUT_MS = 30000,
+};
+
+// Whether a statement has been running on the server for long: the read lock would wait for it, and every writer for
+// the read lock.
+static bool is_busy(struct peer *server, bool *ret) {
+    AUTO_TEXT char *count = NULL;
+    if (!peer_value(server,
+                    "SELECT COUNT(*) FROM performance_schema.processlist WHERE command IN ('Query', 'Execute')"
+                    " AND time >= 1 AND id <> CONNECTION_ID()",
+                    &count)) {
+        return false;
+    }
+    *ret = !text_equal(count, "0");
+    return true;
+}
+
+bool standstill_begin(struct job *job, struct peer *server) {
+    int64_t deadline_ms = clock_mono_ms() + LOCK_WAIT_MS;
+    if (!peer_exec(server, "SET SESSION lock_wait_timeout = %d", LOCK_TRY_S)) {
+        return false;
+    }
+    for (unsigned round = 1;; round++) {
+        struct err err = {0};
+        bool busy = false;
+        if (!is_busy(server, &busy)) {
+            return false;
+        }
+        if (!busy || round % TRY_ANYWAY_ROUNDS == 0) {
+            if (db_exec(server->session, LOCK_TIMEOUT_MS, "FLUSH TABLES WITH READ LOCK", &err)) {
+                return true;
+            }
+            if (err.kind != ERR_BUSY) {
+                return peer_failed(server, &err);
+            }
+        }
+        if (clock_mono_ms() >= deadline_ms) {
+            return job_fail(job, MSG_DUMP_BUSY, KVS(KV("donor", server->name), KVI("seconds", LOCK_WAIT_MS / 1000)));
+        }
+        if (!job_pause(job, LOCK_PAUSE_MS)) {
+            return false;
+        }
+    }
+}

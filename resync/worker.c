@@ -1,0 +1,215 @@
+#include "resync/worker.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "resync/ladder.h"
+#include "resync/peer.h"
+#include "resync/verify.h"
+
+enum {
+    ROW_WAIT_MS = 2000,
+    ERROR_NO_TABLE = 1146,
+    ERROR_NO_SCHEMA = 1049,
+};
+
+struct worker {
+    pthread_t thread;
+    struct job *job;
+    atomic_bool ended;
+    bool settled;  // main thread only, after the end
+    void (*tell)(void *arg);
+    void *arg;
+};
+
+static bool is_check(const struct job *job) {
+    return job->state.method == RUNG_VERIFY;
+}
+
+// The row of system_events, in the current primary. Failing it does not undo a resync that worked.
+static void record_row(struct job *job, int64_t restored_ms) {
+    AUTO_PEER struct peer primary = {0};
+    char stamp[20];
+    clock_sql(restored_ms, stamp);
+    struct err err = {0};
+    bool ok = false;
+    if (peer_open(job, job->primary, false, ROW_WAIT_MS, &primary)) {
+        AUTO_TEXT char *schema = db_name(job->settings->cluster);
+        AUTO_TEXT char *primary_name = peer_quote(&primary, job->primary);
+        AUTO_TEXT char *node = peer_quote(&primary, job->state.node);
+        ok = db_execf(primary.session, ROW_WAIT_MS, &err,
+                      "INSERT INTO %s.system_events (primary_node, replica_node, last_backup, created_at, event_type)"
+                      " VALUES (%s, %s, '%s', UTC_TIMESTAMP(), 'RESYNC')",
+                      schema, primary_name, node, stamp) ||
+             err.number == ERROR_NO_TABLE || err.number == ERROR_NO_SCHEMA;
+    }
+    if (!ok && job_stopped(job) == STOP_NONE) {
+        char why[NODE_WHY_SIZE];
+        job_say(job, LOG_LEVEL_WARN, MSG_RESYNC_NO_ROW,
+                KVS(KV("error", err.text[0] ? err.text : job_failure_text(job, why, sizeof why))));
+    }
+    job_forgive(job);
+}
+
+// A job that the watcher began by itself answers nobody.
+static void answer(struct job *job, enum severity severity, enum msg msg, const char *why) {
+    if (job->state.command_id[0] != '\0') {
+        job_event(job, EVENT_COMMAND_FINISHED, severity, 0, msg,
+                  KVS(KV("id", job->state.command_id), KV("action", "resync"), KV("why", why)));
+    }
+}
+
+static void end_state(struct job *job, enum job_phase phase, const char *why) {
+    pthread_mutex_lock(&job->lock);
+    job->state.phase = phase;
+    job->state.ended_ms = clock_wall_ms();
+    job->state.left_ms = phase == JOB_DONE ? 0 : -1;
+    if (phase != JOB_DONE) {
+        (void)text_copy(job->state.why, sizeof job->state.why, why);
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+// Whether what was copied is what the primary has: looked at once the node streams again, so that nobody waits for it.
+static void queue_check(struct job *job) {
+    struct job_state check = {.epoch = job->state.epoch,
+                              .phase = JOB_QUEUED,
+                              .method = RUNG_VERIFY,
+                              .total_bytes = -1,
+                              .rate_bytes_s = -1,
+                              .left_ms = -1,
+                              .queued_ms = clock_wall_ms(),
+                              .updated_ms = clock_wall_ms()};
+    (void)text_format(check.id, sizeof check.id, "%.32s-verify", job->state.id);
+    (void)text_copy(check.node, sizeof check.node, job->state.node);
+    (void)text_copy(check.donor, sizeof check.donor, job->primary);
+    (void)text_copy(check.by, sizeof check.by, CHECK_BY_ITSELF);
+    struct state_field field = {0};
+    struct err err = {0};
+    state_encode_job(&check, &field);
+    if (!store_write(job->store, &field, 1, &err)) {
+        job_say(job, LOG_LEVEL_WARN, MSG_VERIFY_NOT_QUEUED, KVS(KV("error", err.text)));
+    }
+    free(field.value);
+}
+
+static void end_compared(struct job *job) {
+    const struct job_state *state = &job->state;
+    end_state(job, JOB_DONE, "");
+    if (state->differing == 0) {
+        job_event(job, EVENT_VERIFIED, SEVERITY_INFO, 0, MSG_VERIFY_EQUAL,
+                  KVS(KV("primary", job->primary), KVI("tables", state->compared_tables),
+                      KVI("rows", state->compared_rows), KVI("ms", state->ended_ms - state->started_ms)));
+    } else {
+        job_event(job, EVENT_VERIFIED, SEVERITY_ERROR, 0, MSG_VERIFY_DIFFERS,
+                  KVS(KV("primary", job->primary), KVI("differing", state->differing),
+                      KV("table", state->differences[0].table), KV("where", state->differences[0].where),
+                      KVI("tables", state->compared_tables), KVI("rows", state->compared_rows)));
+    }
+    answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");
+}
+
+static void end_done(struct job *job) {
+    int64_t now_ms = clock_wall_ms();
+    char stamp[32];
+    clock_iso8601(now_ms, stamp);
+    end_state(job, JOB_DONE, "");
+    record_row(job, now_ms);
+    job_event(job, EVENT_RESYNC, SEVERITY_INFO, 0, MSG_RESYNC_DONE,
+              KVS(KV("primary_node", job->primary), KV("replica_node", job->state.node), KV("last_backup", stamp),
+                  KV("rung", job_rung_name(job->state.rung)), KVI("rescued", job->state.rescued),
+                  KVI("ms", now_ms - job->state.started_ms)));
+    answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");
+    if (job->settings->verify_copies && (job->state.rung == RUNG_CLONE || job->state.rung == RUNG_DUMP)) {
+        queue_check(job);
+    }
+}
+
+static void end_failed(struct job *job) {
+    char why[NODE_WHY_SIZE];
+    (void)job_failure_text(job, why, sizeof why);
+    end_state(job, JOB_FAILED, why);
+    if (is_check(job)) {
+        job_event(job, EVENT_VERIFIED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
+    } else {
+        job_event(job, EVENT_RESYNC_FAILED, SEVERITY_ERROR, 0, MSG_RESYNC_FAILED,
+                  KVS(KV("step", job->state.step), KV("why", why)));
+    }
+    answer(job, SEVERITY_ERROR, MSG_RESYNC_COMMAND_FAILED, why);
+}
+
+static void end_stopped(struct job *job, enum stop_why stop) {
+    enum msg msg = is_check(job) ? MSG_VERIFY_STOPPED : stop == STOP_CANCEL ? MSG_RESYNC_CANCELLED : MSG_RESYNC_STALE;
+    char why[NODE_WHY_SIZE];
+    (void)msg_render(msg, log_lang(), KVS(KV("node", job->state.node)), why, sizeof why);
+    end_state(job, JOB_CANCELLED, why);
+    job_event(job, is_check(job) ? EVENT_VERIFIED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, 0, msg, KVS());
+    answer(job, SEVERITY_WARNING, MSG_RESYNC_COMMAND_FAILED, why);
+    if (stop == STOP_CANCEL) {
+        job_event(job, EVENT_COMMAND_FINISHED, SEVERITY_INFO, 0, MSG_RESYNC_CANCEL_DONE,
+                  KVS(KV("id", job->stop_command), KV("action", "cancel")));
+    }
+}
+
+static void *run(void *arg) {
+    struct worker *worker = arg;
+    struct job *job = worker->job;
+    (void)job_publish(job);
+    bool ok = is_check(job) ? verify_run(job) : ladder_run(job);
+    enum stop_why stop = job_stopped(job);
+    if (ok && is_check(job)) {
+        end_compared(job);
+    } else if (ok) {
+        end_done(job);
+    } else if (stop == STOP_CANCEL || stop == STOP_STALE || stop == STOP_REPLACED) {
+        end_stopped(job, stop);
+    } else if (stop == STOP_NONE) {
+        end_failed(job);
+    }
+    atomic_store(&worker->ended, true);
+    worker->tell(worker->arg);
+    return NULL;
+}
+
+struct worker *worker_start(const struct settings *settings, struct ship *ship, const struct job_state *state,
+                            void (*ended)(void *arg), void *arg) {
+    struct worker *worker = mem_zero(1, sizeof *worker);
+    worker->job = job_new(settings, ship, state);
+    worker->tell = ended;
+    worker->arg = arg;
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+        job_free(worker->job);
+        free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+bool worker_ended(struct worker *worker) {
+    return atomic_load(&worker->ended);
+}
+
+struct job *worker_job(struct worker *worker) {
+    return worker->job;
+}
+
+bool worker_settle(struct worker *worker) {
+    // A job that the service's own end stopped stays `running` in the hash, and is taken up again.
+    if (!worker->settled) {
+        worker->settled = job_stopped(worker->job) == STOP_SHUTDOWN || job_publish(worker->job);
+    }
+    return worker->settled;
+}
+
+void worker_free(struct worker *worker) {
+    if (!worker) {
+        return;
+    }
+    pthread_join(worker->thread, NULL);
+    job_free(worker->job);
+    free(worker);
+}
