@@ -1,0 +1,75 @@
+// The HTTP interface without HTTP: a request and the snapshot go in, status and body come out. What needs hands (a
+// static file, the event stream, publishing a command) is named in the answer and done by http.c. Pure.
+#pragma once
+#include <jansson.h>
+
+#include "common/settings.h"
+#include "snapshot.h"
+
+enum api_method { API_GET, API_POST, API_OTHER };  // HEAD is answered as GET, without the body
+
+struct api_request {
+    enum api_method method;
+    const char *path;   // "/api/v1/cluster", as sent
+    const char *query;  // "limit=5&lang=en", as sent; NULL or "" if none
+    const char *body;
+    size_t body_bytes;
+    // Headers, NULL if not sent.
+    const char *host, *origin, *fetch_site, *authorization, *content_type, *accept_language, *last_event_id;
+};
+
+struct api_world {
+    const struct snapshot *snapshot;
+    const struct settings *settings;
+    json_t *rescued;  // array of {file, bytes, modified_ms, summary}; NULL: the directory cannot be read
+    struct moment now;
+    const char *command_id;  // a fresh random one
+    const char *version;
+};
+
+enum api_kind {
+    API_BODY,     // send body
+    API_FILE,     // send the static file `file`
+    API_RESCUED,  // send the file `file` of the rescued directory
+    API_STREAM,   // turn the connection into an event stream from `resume_seq` on
+    API_COMMAND,  // publish `command`; then send body, or the refusal of api_unpublished()
+};
+
+struct api_answer {
+    enum api_kind kind;
+    int status;
+    const char *type;  // Content-Type
+    char *body;        // heap
+    char *command;     // heap
+    char file[160];
+    char allow[24];      // Allow, for 405
+    char location[64];   // for redirects
+    bool challenge;      // WWW-Authenticate: Bearer
+    int64_t age_ms;      // of the state it was answered from; -1: not from the state
+    int64_t resume_seq;  // -1: the client has seen nothing
+    enum lang lang;
+};
+
+struct api_route {
+    enum api_method method;
+    const char *pattern;  // the last part may be {name}
+    bool token;           // needs the API token
+};
+
+const struct api_route *api_routes(size_t *ret_count);
+bool api_needs_rescued(const char *path);  // http.c reads the directory first
+
+struct api_answer api_answer(const struct api_world *world, const struct api_request *request);
+void api_answer_done(struct api_answer *answer);
+
+// RFC 9457. detail_msg may be MSG_NONE.
+struct api_answer api_problem(int status, enum lang lang, enum msg detail_msg, const struct kv *values);
+// What a command's sender hears when nobody could be told: receivers 0 or, if Redis is away, -1.
+struct api_answer api_unpublished(enum lang lang, int receivers);
+
+// The messages of the event stream, as JSON on one line (heap).
+char *api_stream_state(const struct api_world *world, enum lang lang);
+char *api_stream_ages(const struct api_world *world);
+char *api_stream_event(const struct api_world *world, const struct event_record *event, enum lang lang);
+
+enum lang api_lang(const struct api_request *request, enum lang fallback);

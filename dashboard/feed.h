@@ -1,0 +1,25 @@
+// What comes from Redis: keeps the snapshot true. Two connections on the loop, one subscribed to …:events and …:state,
+// one for reading and publishing. A message is only a hint to read; the hash and the history stream are the truth.
+// Comes back by itself. Loop's thread.
+#pragma once
+#include "common/settings.h"
+#include "snapshot.h"
+
+struct event_base;
+struct feed;
+
+// Told after the snapshot has changed.
+struct feed_listener {
+    void (*state)(void *arg);
+    void (*event)(void *arg, const struct event_record *event);
+    void (*line)(void *arg, enum service service, const char *line);
+    void *arg;
+};
+
+struct feed *feed_open(struct event_base *base, const struct settings *settings, struct snapshot *snapshot);
+void feed_listen(struct feed *feed, const struct feed_listener *listener);
+void feed_close(struct feed *feed);  // NULL is fine
+
+// Publishes on …:commands and tells how many received it, -1 if Redis did not answer; within 3 s, perhaps at once.
+typedef void feed_published_fn(void *arg, int receivers);
+void feed_publish(struct feed *feed, const char *message, feed_published_fn *done, void *arg);
