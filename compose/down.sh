@@ -1,0 +1,23 @@
+#!/bin/bash
+# Stops the cluster; with --volumes also removes its data, after asking (YES=1 skips the question).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=compose/lib.sh
+. compose/lib.sh
+
+if ! command -v docker >/dev/null; then
+    say "Docker is not installed: nothing runs"
+    exit 0
+fi
+ensure_engine
+if [[ ${1:-} == --volumes ]]; then
+    if [[ ${YES:-} != 1 ]]; then
+        printf 'This removes both databases, the state in Redis, the rescued transactions and .env. Sure? [y/N] '
+        read -r answer || answer=no
+        [[ $answer == [yYsS]* ]] || die "nothing was removed"
+    fi
+    compose down --volumes --remove-orphans
+    rm -f .env
+else
+    compose down --remove-orphans
+fi
