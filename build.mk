@@ -1,0 +1,142 @@
+# Compiles Relevo. Used inside the workshop image and inside the services' image build; `make help` lists what a person
+# uses. One build directory per variant: build/release, build/debug, build/asan, build/tsan.
+#
+#     make -f build.mk services            the three programs
+#     make -f build.mk VARIANT=asan unit   unit tests, sanitized
+
+VARIANT ?= release
+OUT := build/$(VARIANT)
+CC ?= gcc
+
+# Pure modules: no I/O, no clock, no threads. Unit tests link with these, jansson, zlib and zstd only, so that stray I/O
+# in them is a link error.
+PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line settings settings_value doc state state_fields event \
+            command) \
+        $(addprefix watcher/,assess assess_memory assess_node assess_sync lease observation policy record replay) \
+        $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally undo undo_write ddl rowtext) \
+        $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell) \
+        dashboard/snapshot
+EDGE := $(addprefix common/,clock follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real)
+EDGE := $(foreach m,$(EDGE),$(if $(wildcard $(m).c),$(m)))
+WATCHER := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard watcher/*.c)))
+RESYNC := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard resync/*.c)))
+DASHBOARD := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard dashboard/*.c)))
+UNIT_TESTS := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
+EDGE_TESTS := $(patsubst %.c,%,$(wildcard tests/unit_edge/test_*.c))
+FUZZ_TARGETS := $(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 10
+PURE := $(foreach m,$(PURE),$(if $(wildcard $(m).c),$(m)))
+
+CFLAGS_COMMON := -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wvla -Wformat=2 \
+    -Wstrict-prototypes -Wmissing-prototypes -Werror -fno-common -pthread \
+    -fstack-protector-strong -fPIE -MMD -MP
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fcf-protection
+CFLAGS_release := -O2 -g $(HARDEN)
+CFLAGS_debug := -O0 -g
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -Wno-error
+CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+LDFLAGS_COMMON := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+
+CFLAGS := $(CFLAGS_COMMON) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
+LDFLAGS := $(LDFLAGS_COMMON) $(LDFLAGS_$(VARIANT))
+# Third-party headers are not held to our warnings.
+MYSQL_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags mysqlclient 2>/dev/null || mysql_config --cflags))
+
+LIBS_PURE := -ljansson -lz -lzstd
+LIBS_EDGE := -lmysqlclient -lhiredis -levent -levent_pthreads
+LIBS_HTTP := -levhtp -lssl -lcrypto -levent_openssl
+
+objects = $(addprefix $(OUT)/,$(addsuffix .o,$(1)))
+
+.PHONY: services unit fuzz fuzz-run pure-includes mutants rules-doc clean-build
+services: $(OUT)/bin/watcher $(OUT)/bin/resync $(OUT)/bin/dashboard
+
+$(OUT)/bin/watcher: $(call objects,$(PURE) $(EDGE) $(WATCHER))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EDGE) $(LIBS_PURE)
+$(OUT)/bin/resync: $(call objects,$(PURE) $(EDGE) $(RESYNC))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EDGE) $(LIBS_PURE)
+# It talks to neither MySQL nor, but for feed.c, Redis: without their libraries it stays small.
+$(OUT)/bin/dashboard: $(call objects,$(PURE) $(filter-out $(addprefix common/,follow logship lookup mysql% store%),$(EDGE)) $(DASHBOARD))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_HTTP) $(LIBS_EDGE) $(LIBS_PURE)
+
+$(OUT)/libpure.a: $(call objects,$(PURE))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(MYSQL_CFLAGS) -c -o $@ $<
+
+$(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OUT)/libpure.a -lcmocka $(LIBS_PURE)
+
+# Programs that tests drive: the adapters against real servers.
+$(OUT)/tests/integration/%: tests/integration/%.c $(call objects,$(PURE) $(EDGE))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LIBS_EDGE) $(LIBS_PURE)
+
+# Unit tests of what is not pure but needs no server: log, loop, start.
+$(OUT)/tests/unit_edge/%: tests/unit_edge/%.c $(call objects,$(addprefix common/,clock log lookup loop start)) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka -levent $(LIBS_PURE)
+
+# Each test program prints cmocka's own lines; the first failure stops the run.
+unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
+	@set -e; for t in $^; do echo "== $${t##*/}"; $$t; done
+
+# The simulation: the watcher as it ships, its threads and clocks made virtual by shim.h, over a model of everything else.
+# The model and the files of the watcher are compiled apart from the services' objects.
+SIM_SEEDS ?= 1 3000
+SIM_SECONDS ?= 8
+SIM_REAL := common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox watcher_main),$(WATCHER))
+SIM_MODEL := $(patsubst %.c,%,$(wildcard tests/sim/*.c))
+SIM_OBJECTS := $(patsubst %,$(OUT)/sim/%.o,$(SIM_REAL) $(SIM_MODEL))
+$(OUT)/sim/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(if $(filter-out watcher/recorder,$(filter $(SIM_REAL),$*)),-include tests/sim/shim.h) -c -o $@ $<
+$(OUT)/bin/relevo-sim: $(SIM_OBJECTS) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_PURE)
+.PHONY: sim
+sim: $(OUT)/bin/relevo-sim
+	@$< --stories tests/sim/golden
+	@$< --seeds $(SIM_SEEDS) --seconds $(SIM_SECONDS)
+
+$(OUT)/tests/fuzz/%: tests/fuzz/%.c $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OUT)/libpure.a $(LIBS_PURE)
+
+# FUZZ_SECONDS for each target, from the seeds in tests/fuzz/seeds; what is found on the way stays in $(OUT).
+fuzz:
+	+@$(MAKE) --no-print-directory -f build.mk VARIANT=fuzz OUT=$(OUT)-fuzz CC=clang fuzz-run
+fuzz-run: $(addprefix $(OUT)/,$(FUZZ_TARGETS))
+	@set -e; for t in $^; do name=$${t##*/fuzz_}; mkdir -p $(OUT)/corpus/$$name; \
+	    $$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 -artifact_prefix=$(OUT)/$$name- \
+	        $(OUT)/corpus/$$name $$(ls -d tests/fuzz/seeds/$$name 2>/dev/null) >$(OUT)/$$name.log 2>&1 || { tail -60 $(OUT)/$$name.log; exit 1; }; \
+	    echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(OUT)/$$name.log) inputs, nothing found"; done
+
+# A pure module that includes a header of the outside world has stopped being one. stamp.c has <time.h> for the calendar.
+pure-includes:
+	@! grep -nE '^ *# *include *[<"](mysql|hiredis|evhtp|event2/|event\.h>|time\.h|sys/time|sys/socket|pthread|poll)' \
+	    $(addsuffix .c,$(filter-out common/stamp,$(PURE))) $(wildcard $(addsuffix .h,$(PURE))) || { echo "a pure module does I/O: see above"; false; }
+
+# The rules in watcher/README.md; test_rules_doc fails when they are not those of policy.c.
+rules-doc: $(OUT)/tests/unit/test_rules_doc
+	$< --write
+
+# Takes each safety rule away in turn: some test must fail.
+mutants: $(OUT)/libpure.a
+	OUT=$(OUT) CC=$(CC) CFLAGS='$(filter-out -MMD -MP,$(CFLAGS_COMMON)) -O1' tests/mutate_rules.py
+
+clean-build:
+	rm -rf build
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
