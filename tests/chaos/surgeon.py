@@ -1,0 +1,77 @@
+"""What is done to a container from beside it: packets dropped inside its network, its disk filled."""
+import threading
+
+from lib.cluster import NODES, inspect
+from lib.run import DEV_IMAGE, sh, sh_result
+
+NAME = "relevo-test-surgeon"
+FILLER = ".chaos-filler"
+
+
+def address(container):
+    found = inspect(container, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").split()
+    assert found and inspect(container, "{{.State.Running}}") == "true", f"{container} does not run"
+    return found[0]
+
+
+class Surgeon:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.touched = {}  # container: when it was started, for its network is a new one each time
+
+    def hold(self):
+        """Keeps the data volumes mounted while their servers are down. After `compose create`, before `up`."""
+        self.release()
+        volumes = [word for node in NODES for word in ("-v", f"relevo-test-{node}:/held/{node}")]
+        sh("docker", "run", "-d", "--init", "--name", NAME, "--network", "none", *volumes, DEV_IMAGE, "tail", "-f", "/dev/null")
+
+    def release(self):
+        sh_result("docker", "rm", "-f", NAME)
+
+    def _tables(self, container, *lines):
+        """iptables in the container's own network, by a helper that shares it. -w: several may want to at once."""
+        script = "; ".join(f"iptables -w 5 {line}" for line in lines)
+        sh("docker", "run", "--rm", "--network", f"container:{container}", "--cap-add", "NET_ADMIN", DEV_IMAGE,
+           "sh", "-ec", script)
+
+    def _rules(self, pairs, how):
+        """(where, rule) for packets of each pair, from the first to the second: dropped as they arrive."""
+        ends = {"drop": ["-j DROP"], "reject": ["-p tcp -j REJECT --reject-with tcp-reset", "-j DROP"]}
+        chance = f"-m statistic --mode random --probability 0.{how} " if how.isdigit() else ""
+        rules = {}
+        for source, sink in pairs:
+            rules.setdefault(sink, []).extend(f"INPUT -s {address(source)} {chance}{end}"
+                                              for end in ends.get(how, ["-j DROP"]))
+        return rules
+
+    def cut(self, pairs, how):
+        """Returns what undoes it."""
+        rules = self._rules(pairs, how)
+        struck = {}
+        for sink, lines in rules.items():
+            with self.lock:
+                self.touched[sink] = struck[sink] = inspect(sink, "{{.State.StartedAt}}")
+            self._tables(sink, *(f"-A {line}" for line in lines))
+
+        def cure():
+            for sink, lines in rules.items():
+                if inspect(sink, "{{.State.StartedAt}}") == struck[sink] and inspect(sink, "{{.State.Running}}") == "true":
+                    self._tables(sink, *(f"-D {line}" for line in lines))
+        return cure
+
+    def heal(self):
+        for container, started in self.touched.items():
+            if inspect(container, "{{.State.StartedAt}}") == started:
+                self._tables(container, "-F")
+        self.touched.clear()
+        if inspect(NAME, "{{.State.Running}}") == "true":
+            for node in NODES:
+                self.empty_disk(node)
+
+    def fill_disk(self, node):
+        sh("docker", "exec", NAME, "sh", "-c",
+           # What the server takes meanwhile makes the last piece fail: full is full.
+           f"cd /held/{node} && fallocate -l $(df --output=avail -B1 . | tail -1) {FILLER} || true")
+
+    def empty_disk(self, node):
+        sh("docker", "exec", NAME, "rm", "-f", f"/held/{node}/{FILLER}")

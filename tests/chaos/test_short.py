@@ -1,0 +1,32 @@
+"""The short form of `make chaos`, for `make test`: a few rounds on the shared cluster, at most two minutes in all. What
+needs a disk that can be full is left to the long form."""
+import time
+
+import pytest
+
+from chaos.plan import draw
+from chaos.rounds import Rounds, wait_healthy
+
+SEEDS = range(1, 9)
+MOST_S = 60  # no round begins after that
+
+
+def test_short_chaos(keeper):
+    """A round that fails here is repeated by the line that it prints."""
+    cluster = keeper.get(RELEVO_FAILBACK="auto")
+    rounds, begin, played = Rounds(cluster), time.monotonic(), 0
+    try:
+        for seed in SEEDS:
+            if time.monotonic() - begin > MOST_S:
+                break
+            wait_healthy(cluster)
+            plan = draw(seed, bounded=False, span=5.0)
+            print(plan, end="")
+            figures, findings = rounds.play(plan)
+            print("  " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+            if findings:
+                pytest.fail("\n".join([str(plan), *rounds.notes, "", *findings]))
+            played += 1
+    finally:
+        rounds.hand.surgeon.heal()
+    assert played >= 1

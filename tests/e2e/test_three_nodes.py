@@ -1,0 +1,106 @@
+"""Three servers: the one that is not promoted follows the new primary by itself, without a copy."""
+import pytest
+
+from lib import ledger
+from lib.cluster import PORT, A, B
+from lib.run import ROOT, wait_until
+from lib.writer import Writer
+
+C = "mysql-third"
+
+
+@pytest.fixture
+def three(bare_cluster):
+    bare_cluster.overlays = (ROOT / "compose/three-nodes.yml",)
+    bare_cluster.env["RELEVO_FAILBACK"] = "manual"
+    bare_cluster.up()
+    wait_until(lambda: bare_cluster.phase() == "NORMAL", 180, "NORMAL with three nodes", every=0.3)
+    bare_cluster.make_tester()
+    bare_cluster.prepare_traffic()
+    return bare_cluster
+
+
+def follows(cluster, node, source):
+    """Both threads of the node are on, and it streams from that source."""
+    said = cluster.root(node, "SELECT c.SERVICE_STATE, a.SERVICE_STATE, f.HOST FROM"
+                        " performance_schema.replication_connection_status c JOIN"
+                        " performance_schema.replication_applier_status a USING (CHANNEL_NAME) JOIN"
+                        " performance_schema.replication_connection_configuration f USING (CHANNEL_NAME)")
+    return said.split() == ["ON", "ON", source]
+
+
+def holds(cluster, node):
+    return cluster.root(node, "SELECT COUNT(*), SUM(id) FROM traffic.writes").split()
+
+
+def test_the_other_replica_is_repointed(three):
+    cluster = three
+    assert follows(cluster, B, A) and follows(cluster, C, A)
+    mark = cluster.mark()
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 20)
+        cluster.docker("kill", A)
+        event = cluster.wait_event(mark, 20, type="FAILOVER")
+        assert event["node"] == B, "both replicas hold the same: the first of the list, which clients know, takes over"
+        writer.wait_acks(PORT[B], 20, timeout=20)
+        wait_until(lambda: follows(cluster, C, B), 10, "the other replica streams from the new primary")
+    jobs = cluster.events(mark, type="RESYNC_STARTED", node=C)
+    assert all(e["detail"]["rung"] == "catchup" for e in jobs), jobs
+    cluster.docker("start", A)
+    wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, A, B), 120, "the old primary came back")
+    ledger.check(cluster, writer)
+    ahead = cluster.gtids(B)
+    for node in (A, C):
+        assert cluster.root(node, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{ahead}', 20)").strip() == "0"
+        assert holds(cluster, node) == holds(cluster, B)
+
+
+def test_the_replica_that_holds_more_is_promoted(three):
+    """B receives nothing for a while, then the primary dies: C, which holds all that B holds and more, takes over."""
+    cluster = three
+    cluster.command("maintenance on")
+    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
+    cluster.root(B, "STOP REPLICA")
+    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307)")
+    last = cluster.gtids(A)
+    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{last}', 20)").strip() == "0"
+    mark = cluster.mark()
+    cluster.docker("kill", A)
+    cluster.root(B, "START REPLICA")  # it would be a candidate, but for what it lacks
+    cluster.command("maintenance off")
+    event = cluster.wait_event(mark, 60, type="FAILOVER")
+    assert event["node"] == C, event
+    wait_until(lambda: follows(cluster, B, C), 60, "the one that lagged follows the new primary")
+    wait_until(lambda: holds(cluster, B) == ["1", "1"], 20, "and holds what it lacked")
+
+
+def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
+    """Two copies from one donor at the same time; then the primary dies while one of them is being rebuilt."""
+    cluster = three
+    cluster.root(A, "CREATE DATABASE bulk; CREATE TABLE bulk.blocks (id INT AUTO_INCREMENT PRIMARY KEY, body LONGBLOB);"
+                    + "INSERT INTO bulk.blocks (body) VALUES (REPEAT(RANDOM_BYTES(1024), 1024));" * 24)
+    mark = cluster.mark()
+    for node in (B, C):
+        cluster.docker("kill", node)
+    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307); FLUSH BINARY LOGS;"
+                    "PURGE BINARY LOGS BEFORE '2100-01-01'")  # what they lack is gone: no catch-up
+    for node in (B, C):
+        cluster.docker("start", node)
+    for node in (B, C):
+        done = cluster.wait_event(mark, 240, type="RESYNC", node=node)
+        assert done["detail"]["rung"] in ("clone", "dump"), done
+    wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, B, A) and follows(cluster, C, A), 60, "both follow")
+    mark = cluster.mark()
+    cluster.command(f"resync {C} method=dump")
+    wait_until(lambda: (job := cluster.job(C)) and job["phase"] == "running" and job["step"] == "copy", 30, "the copy is on",
+               every=0.005)
+    cluster.docker("kill", A)
+    event = cluster.wait_event(mark, 30, type="FAILOVER")
+    assert event["node"] == B, event  # the other is half a copy
+    cluster.wait_event(mark, 180, type="RESYNC", node=C)
+    wait_until(lambda: follows(cluster, C, B), 60, "it follows the new primary")
+    cluster.docker("start", A)
+    wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, A, B), 120, "the old primary came back")
+    for node in (A, C):
+        assert holds(cluster, node) == holds(cluster, B) == ["1", "1"]
+        assert cluster.root(node, "SELECT COUNT(*), SUM(LENGTH(body)) FROM bulk.blocks").split() == ["24", str(24 << 20)]

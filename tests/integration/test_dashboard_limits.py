@@ -1,0 +1,193 @@
+"""The dashboard and bad weather: limits, slow and broken clients, Redis away, frozen, wiped, or late."""
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import time
+
+from lib.dashboard_lab import A, B, BINARY, KEY, TOKEN, Dashboard, Listener, Redis, now_ms
+from lib.run import ROOT, wait_until
+
+
+def test_limits_of_what_is_read(dashboard):
+    def status(data, **options):
+        return dashboard.raw(data, **options)[9:12].decode()
+
+    good = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    assert status(good + b"\r\n") == "200"
+    assert status(b"GET /?" + b"a=1&" * 300000 + b" HTTP/1.1\r\nHost: a\r\n\r\n") == "414"
+    assert status(b"GET /" + b"a" * 10000 + b" HTTP/1.1\r\nHost: a\r\n\r\n") == "414"
+    assert status(good + b"X: " + b"a" * 20000 + b"\r\n\r\n") == "431"
+    assert status(good + b"X: a\r\n" * 100 + b"\r\n") == "431"
+    assert status(good + b"Content-Length: 70000\r\n\r\n" + b"a" * 70000) == "413"
+    assert status(good + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde") == "400"
+    assert status(good + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == "501"
+    assert status(good + b"Folded: a\r\n b\r\n\r\n") == "400"
+    assert status(b"GET / HTTP/1.1\nHost: a\n\n") == "400"
+    assert status(b"GET / HTTP/1.1\r\n\r\n") == "400"
+    assert status(b"\x16\x03\x01\x00\xa5" + bytes(range(256))) == "400"
+    assert status(b"TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") == "405"
+    answer = dashboard.raw(b"GET / HTTP/3.0\r\n\r\n")
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert problem["status"] == 505 and b"application/problem+json" in answer
+    assert dashboard.get("/healthz")[0] == 200
+
+
+def test_a_full_body_is_read_and_a_waiting_client_is_told_to_go_on(dashboard):
+    body = json.dumps({"by": "x" * 40}).encode()
+    head = (f"POST /api/v1/ack HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n").encode()
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=5) as one:
+        one.sendall(head)
+        assert one.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        one.sendall(body[:10])
+        assert dashboard.get("/healthz")[0] == 200  # so the first part was read by itself; others do not wait
+        one.sendall(body[10:])
+        assert one.recv(4096).startswith(b"HTTP/1.1 503")  # nobody listens for commands in this test
+
+
+def test_requests_in_a_row_on_one_connection(dashboard):
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answer = dashboard.raw(one * 20 + last)
+    assert answer.count(b"HTTP/1.1 200") == 21
+    assert dashboard.raw(last, shut=True).startswith(b"HTTP/1.1 200")  # a client that has closed its side
+
+
+def test_slow_clients_are_cut_off_and_do_not_lock_others_out(dashboard):
+    began = time.monotonic()
+    slow = [socket.create_connection(("127.0.0.1", dashboard.port), timeout=15) for _ in range(200)]
+    for one in slow:
+        with contextlib.suppress(ConnectionError):
+            one.sendall(b"GET / HT")
+    assert dashboard.get("/healthz")[0] == 200  # room was made
+    dripping = socket.create_connection(("127.0.0.1", dashboard.port), timeout=15)
+    got = b""
+    with contextlib.suppress(ConnectionError):
+        for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"a" * 200:
+            dripping.sendall(bytes([byte]))
+            dripping.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                got += dripping.recv(1000)
+                if got:
+                    break
+    assert got.startswith(b"HTTP/1.1 408"), got
+    assert 4 < time.monotonic() - began < 12  # however often a byte comes
+    for one in slow:
+        one.close()
+
+
+# ---- actions
+
+def test_listeners_are_limited(dashboard):
+    listeners = [Listener(dashboard) for _ in range(64)]
+    assert all(one.status == 200 for one in listeners)
+    assert Listener(dashboard).status == 503
+    assert dashboard.get("/healthz")[0] == 200
+    listeners[0].close()
+    wait_until(lambda: Listener(dashboard).status == 200, 3, "room again")
+    for one in listeners[1:]:
+        one.close()
+
+
+def test_a_listener_that_does_not_read_is_dropped(redis, dashboard):
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=5) as deaf:
+        deaf.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert deaf.recv(15) == b"HTTP/1.1 200 OK"
+        ends = f":{dashboard.port:04X} 0100007F:{deaf.getsockname()[1]:04X} 01"  # 01: established, seen from the dashboard
+        assert ends in open("/proc/net/tcp").read()
+        for _ in range(2500):  # the kernel takes some megabytes before any wait in the dashboard
+            redis.event("ALARM", "x" * 300, more="y" * 4000)
+        wait_until(lambda: ends not in open("/proc/net/tcp").read(), 10, "the listener is dropped")
+    assert dashboard.get("/healthz")[0] == 200
+
+
+# ---- Redis goes away
+
+def test_without_redis_it_shows_the_last_state_and_says_so(redis, dashboard):
+    listener = Listener(dashboard)
+    assert dashboard.get("/readyz")[0] == 200
+    redis.stop()
+    wait_until(lambda: listener.of("state") and listener.of("state")[-1]["connected"] is False, 5, "the page is told")
+    cluster = dashboard.json("/api/v1/cluster")
+    assert cluster["stale"] and cluster["primary"] == A
+    assert dashboard.get("/readyz")[0] == 503
+    assert dashboard.get(f"/primary?node={A}")[0] == 200  # a lost monitor is no outage
+    assert dashboard.get(f"/primary?node={A}&max_age_ms=1")[0] == 503
+    assert dashboard.act("ack", {})[0] == 503
+    assert dashboard.json("/api/v1/verdict")["would_fail_over"] == "unknown"
+    redis.start()
+    wait_until(dashboard.connected, 8, "it is back")
+    cluster = dashboard.json("/api/v1/cluster")
+    assert not cluster["known"] and cluster["stale"]  # Redis came back empty, and nobody pretends otherwise
+    redis.state(epoch=8)
+    seq = redis.event("STARTED")
+    wait_until(lambda: seq in listener.seqs() and listener.of("state")[-1]["epoch"] == 8, 4, "the listener goes on")
+    wait_until(lambda: dashboard.get("/readyz")[0] == 200, 3, "ready again")
+    listener.close()
+
+
+def test_a_frozen_redis_is_noticed(redis, dashboard):
+    redis.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: not dashboard.connected(), 10, "the silence is noticed")
+    assert dashboard.act("ack", {})[0] == 503
+    redis.process.send_signal(signal.SIGCONT)
+    wait_until(dashboard.connected, 10, "it is back")
+
+
+def test_a_wiped_history_is_read_anew(redis, dashboard):
+    for _ in range(150):
+        redis.event("NODE_UP")
+    wait_until(lambda: len(dashboard.json("/api/v1/events?limit=500")["events"]) == 150, 3, "all events")
+    redis.client.flushall()
+    redis.state()
+    redis.event("STARTED")
+    wait_until(lambda: [one["seq"] for one in dashboard.json("/api/v1/events")["events"]] == [1], 5, "the new history")
+
+
+def test_old_failovers_are_found_behind_newer_noise(redis, folder):
+    redis.event("FAILOVER", took_ms=41)
+    with redis.client.pipeline() as pipe:
+        for seq in range(2, 1700):
+            event = {"seq": seq, "ts": now_ms(), "epoch": 7, "source": "resync", "type": "RESYNC_PROGRESS", "node": B,
+                     "severity": "info", "rule": 0, "why": "", "msg": "", "detail": {}}
+            pipe.xadd(f"{KEY}:history", {"event": json.dumps(event)})
+        pipe.set(f"{KEY}:seq", 1699)
+        pipe.execute()
+    late = Dashboard(redis, folder)
+    wait_until(lambda: late.json("/status")["history"], 5, "the failover")
+    assert late.json("/status")["history"][0]["event_type"] == "FAILOVER"
+    assert [one["seq"] for one in late.json("/api/v1/events?kind=milestones")["events"]] == [1]
+    late.stop()
+
+
+def test_redis_may_come_later_and_wrong_passwords_are_said(folder):
+    late = Redis(folder)
+    late.stop()
+    early = Dashboard(late, folder, RELEVO_REDIS_PASSWORD="not-the-one", RELEVO_REDIS_USER="dashboard")
+    assert early.get("/readyz")[0] == 503
+    assert early.json("/api/v1/cluster")["known"] is False
+    late.start()
+    late.client.acl_setuser("dashboard", enabled=True, reset=True, passwords=["+another"], commands=["+ping"])
+    wait_until(lambda: int(late.client.info("stats").get("acl_access_denied_auth", 0)) > 1, 10, "it tries")
+    assert not early.connected()
+    late.client.acl_setuser("dashboard", enabled=True, reset=True, passwords=["+not-the-one"], keys=["*"], channels=["*"],
+                            categories=["+@all"])
+    late.state()
+    wait_until(early.connected, 10, "it logs in")
+    text = early.stop()
+    assert "not-the-one" not in text and text.count("Redis no responde") == 1, text
+    late.stop()
+
+
+def test_what_cannot_work_is_said_in_one_line(redis, folder):
+    taken = Dashboard(redis, folder)
+    for settings, code, words in (({"RELEVO_HTTP": f"127.0.0.1:{taken.port}"}, 1, str(taken.port)),
+                                  ({"RELEVO_STATIC_DIR": str(folder / "none")}, 78, str(folder / "none"))):
+        env = {"RELEVO_REDIS": "127.0.0.1:1", "RELEVO_STATIC_DIR": str(ROOT / "static"), **settings}
+        done = subprocess.run([BINARY], env=env, capture_output=True, text=True, timeout=20)
+        errors = [line for line in done.stderr.splitlines() if " ERROR " in line]
+        assert (done.returncode, len(errors)) == (code, 1), done.stderr
+        assert words in errors[0]
+    taken.stop()

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Takes away one safety rule at a time and demands that a unit test notices.
+
+    make mutants        every mutant, a table of what killed it; fails if one survives
+
+A mutant is watcher/policy.c without one row, or with one column or flag of a row gone, or another pure file of the watcher
+with one guard gone. It is compiled and linked in front of libpure.a, so that nothing but that file differs. A column may
+only repeat what the order of the rows says already: such a mutant decides the same everywhere, which is computed
+(policy_digest.c), not believed.
+Called by build.mk with OUT, CC and CFLAGS in the environment. `--guards` only looks whether each guard is still there,
+which is a matter of milliseconds and part of `make check`.
+"""
+import concurrent.futures
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+OUT, CC, CFLAGS = (os.environ.get(name, "") for name in ("OUT", "CC", "CFLAGS"))
+CFLAGS = shlex.split(CFLAGS)
+WHERE = f"{OUT}/mutants"
+JOBS = int(os.environ.get("MUTANT_JOBS", "2"))
+TIMEOUT_S = 240
+POLICY = "watcher/policy.c"
+TESTS = {
+    POLICY: ["test_policy", "test_policy_sweep", "test_stories"],
+    "watcher/assess.c": ["test_assess", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
+    "watcher/assess_memory.c": ["test_assess", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_record", "test_stories"],
+    "watcher/assess_node.c": ["test_assess", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/assess_sync.c": ["test_assess_sync"],
+    "watcher/observation.c": ["test_assess", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/lease.c": ["test_lease"],
+}
+
+# One guard each: what is there, and what is left without it.
+GUARDS = {
+    "watcher/assess.c": [
+        # who may take over
+        ("!it || !assess_up(view, node) || node == view->facts.primary ||", "!it || node == view->facts.primary ||"),
+        ("!assess_up(view, node) || node == view->facts.primary || !it->read_only", "!assess_up(view, node) || !it->read_only"),
+        ("node == view->facts.primary || !it->read_only || !it->gtid_on ||", "node == view->facts.primary || !it->gtid_on ||"),
+        ("!it->read_only || !it->gtid_on ||", "!it->read_only ||"),
+        ("assess_job_on(view, node) || it->offline_mode", "it->offline_mode"),
+        ("it->half_rebuilt || gtid_empty(it->executed) ||", "it->half_rebuilt ||"),
+        ("it->offline_mode || it->half_rebuilt ||", "it->half_rebuilt ||"),
+        ("||\n        text_equal(it->uuid, view->in->state->primary_uuid)) {", ") {"),
+        ("it->half_rebuilt || gtid_empty(", "gtid_empty("),
+        ("(assess_follows_primary(view, node) && (it->receiver", "((it->receiver"),
+        ("(assess_follows_primary(view, node) && (it->receiver == THREAD_ON || it->receiver == THREAD_CONNECTING))",
+         "assess_follows_primary(view, node)"),
+        ("return node == view->in->intent ||\n", "return\n"),
+        ("    if (node == view->in->intent) {\n        return false;\n    }\n", ""),
+        ("return streamed_ms == 0 || primary_ok_ms - streamed_ms > STREAM_STALE_MS;",
+         "return primary_ok_ms - streamed_ms > STREAM_STALE_MS;"),
+        ("return streamed_ms == 0 || primary_ok_ms - streamed_ms > STREAM_STALE_MS;", "return streamed_ms == 0;"),
+        ("        if (!gtid_subset(part, whole)) {\n            return false;\n        }\n", ""),
+        ("|| !other || !assess_up(view, i) || assess_job_on(view, i)) {", "|| !other || assess_job_on(view, i)) {"),
+        ("|| !other || !assess_up(view, i) || assess_job_on(view, i)) {", "|| !other || !assess_up(view, i)) {"),
+        ("it->applier_errno ? CANDIDATE_BROKEN\n                               : ", ""),
+        ("stale(view, i)  ? CANDIDATE_STALE\n                                                 : ", ""),
+        ("        any = true;\n        if (!covers_all(view, i)) {\n            continue;\n        }\n", "        any = true;\n"),
+        (": i == view->in->intent                               ? 3\n", "\n"),
+        # who testifies, and to what
+        ("if (!it || !assess_up(view, node) || !assess_follows_primary(view, node)) {\n        return WITNESS_NONE;",
+         "if (!it || !assess_follows_primary(view, node)) {\n        return WITNESS_NONE;"),
+        ("if (!it || !assess_up(view, node) || !assess_follows_primary(view, node)) {\n        return WITNESS_NONE;",
+         "if (!it || !assess_up(view, node)) {\n        return WITNESS_NONE;"),
+        ("it->at_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS", "view->in->now_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS"),
+        ("it->at_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS ? WITNESS_STREAMS : WITNESS_LOST", "WITNESS_LOST"),
+        ("it->at_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS ? WITNESS_STREAMS : WITNESS_LOST", "WITNESS_STREAMS"),
+        ("memory->streamed_ms && text_equal(memory->source_uuid", "text_equal(memory->source_uuid"),
+        ("memory->streamed_ms && text_equal(memory->source_uuid, view->in->state->primary_uuid)", "memory->streamed_ms"),
+        ("            if (receiver_error_is_loss(it->receiver_errno)) {\n                return WITNESS_LOST;\n            }\n", ""),
+        ("return number == 2002 ||", "return number != 0 || number == 2002 ||"),
+        ("return said[WITNESS_STREAMS]  ? WITNESS_STREAMS\n           : said[WITNESS_UNSURE] ? WITNESS_UNSURE",
+         "return said[WITNESS_UNSURE] ? WITNESS_UNSURE"),
+        (": said[WITNESS_UNSURE] ? WITNESS_UNSURE\n", "\n"),
+        # how the primary is seen
+        ("    if (!text_equal(it->uuid, view->in->state->primary_uuid)) {\n        return PRIMARY_IMPOSTOR;\n    }\n", ""),
+        ("return !it->read_only ? PRIMARY_OPEN : it->half_rebuilt", "return true ? PRIMARY_OPEN : it->half_rebuilt"),
+        ("it->half_rebuilt ? PRIMARY_HALF : PRIMARY_CLOSED", "PRIMARY_CLOSED"),
+        ("view->memory->nodes[primary].closing_ms ? PRIMARY_CLOSING : PRIMARY_DEAD", "PRIMARY_CLOSING"),
+        # who may begin
+        ("if (answering < view->in->count) {", "if (answering == 0) {"),
+        ("        if (!covers_all(view, i)) {\n            continue;\n        }\n        if (!assess_seen", "        if (!assess_seen"),
+        ("if (!assess_seen(view, i)->half_rebuilt) {", "if (true) {"),
+        # how the others stand
+        ("    if (twin_of_another(view, node)) {\n        return STANDING_TWIN;\n    }\n", ""),
+        ("    if (!it->read_only) {\n        return STANDING_OPEN;\n    }\n", ""),
+        ("    if (assess_job_on(view, node)) {\n        return STANDING_JOB;\n    }\n", ""),
+        ("    if (!it->super_read_only) {\n        return STANDING_LOOSE;\n    }\n", ""),
+        ("if (!assess_follows_primary(view, node) || it->applier_errno ||", "if (it->applier_errno ||"),
+        ("|| it->applier_errno || it->applier == THREAD_OFF", "|| it->applier == THREAD_OFF"),
+        ("|| it->applier_errno || it->applier == THREAD_OFF", "|| it->applier_errno"),
+        ("it->receiver == THREAD_CONNECTING && patient ?", "it->receiver == THREAD_CONNECTING ?"),
+        ("it->receiver == THREAD_CONNECTING && patient ?", "patient ?"),
+        ("if (primary->began_ms >= it->at_ms) {", "if (true) {"),
+        ("facts->settled &= facts->nodes[i].reach != REACH_UNSEEN;", ""),
+    ],
+    "watcher/assess_memory.c": [
+        ("return outcome == PROBE_REFUSED || outcome == PROBE_GONE;",
+         "return outcome == PROBE_REFUSED || outcome == PROBE_GONE || outcome == PROBE_TIMEOUT;"),
+        ("return outcome == PROBE_REFUSED || outcome == PROBE_GONE;", "return outcome == PROBE_REFUSED;"),
+        ("memory->heartbeats = UINT64_MAX;", "memory->heartbeats = 0;"),
+        ("|| memory->sign_ms == 0;", ";"),
+        ("began || seen_now->source_heartbeats != memory->heartbeats ||", "began ||"),
+        (" || received_count != memory->received_count) {", ") {"),
+        ("        memory->answered_ms = observation->at_ms;\n        memory->hard_ms = 0;\n        memory->closing_ms = 0;\n"
+         "        (void)text_copy", "        memory->answered_ms = observation->at_ms;\n        (void)text_copy"),
+        ("        memory->closing_ms = 0;\n        (void)text_copy", "        (void)text_copy"),
+        ("        memory->hard_ms = 0;\n        memory->closing_ms = 0;\n    } else if", "        memory->closing_ms = 0;\n    } else if"),
+        ("        memory->closing_ms = 0;\n    } else if", "    } else if"),
+        ("memory->hard_ms = memory->hard_ms ? memory->hard_ms : observation->at_ms;",
+         "memory->hard_ms = observation->at_ms;"),
+        ("        memory->closing_ms = observation->closing_ms ? observation->closing_ms : memory->closing_ms;\n", ""),
+        ("bool silent = now_ms - heard_ms >= silent_ms;", "bool silent = now_ms - heard_ms > silent_ms;"),
+        ("memory->answered_ms ? memory->answered_ms : memory->watched_ms;", "memory->answered_ms;"),
+        ("    if (memory->hard_ms) {\n        return REACH_DEAD;\n    }\n", ""),
+        ("    if (silent) {\n        return REACH_SILENT;\n    }\n", ""),
+        ("return memory->answered_ms ? REACH_MISSED : REACH_UNSEEN;", "return REACH_MISSED;"),
+        ("it && it->outcome == PROBE_OK && it->relevo_known &&", "it && it->relevo_known &&"),
+        ("it->outcome == PROBE_OK && it->relevo_known &&", "it->outcome == PROBE_OK &&"),
+        ("it->epoch > state->epoch && *it->epoch_uuid", "it->epoch >= state->epoch && *it->epoch_uuid"),
+        ("it->epoch > state->epoch && *it->epoch_uuid", "it->epoch > state->epoch"),
+        ("node->seen_ms <= 0 || node->seen_ms > now_wall_ms", "node->seen_ms <= 0"),
+        ("if (it->ok_ms == 0) {", "if (true) {"),
+        ("if (it->streamed_ms == 0 && node->streamed_ms > 0", "if (node->streamed_ms > 0"),
+        ("same &&\n            !assess_record_is_old(state, now_wall_ms)", "same"),
+        ("(state->updated_ms > now_wall_ms ||\n                                now_wall_ms", "(now_wall_ms"),
+        ("node->streamed_ms <= now_wall_ms &&\n            text_equal(node->source, state->primary)",
+         "node->streamed_ms <= now_wall_ms"),
+    ],
+    "watcher/assess_node.c": [
+        ("return gtid_union(it->executed, it->received);", "return gtid_union(it->executed, it->executed);"),
+        ("    if (*it->source_uuid) {\n        return text_equal(it->source_uuid, primary_uuid);\n    }\n", ""),
+    ],
+    "watcher/observation.c": [
+        ("        case PROBE_OVERLOADED:\n", ""),
+        ("        case PROBE_DENIED:\n", ""),
+    ],
+    "watcher/assess_sync.c": [
+        ("it->boot_s == 0 || it->boot_s != memory->boot_s ||", "it->boot_s == 0 ||"),
+        ("|| gtid_count(it->received) < memory->vouch_received ||", "||"),
+        ("!assess_follows_primary(view, node) || !it->read_only", "!it->read_only"),
+        ("|| !it->read_only || assess_job_on(view, node);", "|| assess_job_on(view, node);"),
+        ("|| !it->read_only || assess_job_on(view, node);", "|| !it->read_only;"),
+        ("memory->vouch_epoch = lost ? 0 : memory->vouch_epoch;", ""),
+        ("lost || !facts->acknowledges ? 0", "!facts->acknowledges ? 0"),
+        ("primary->began_ms >= memory->acks_ms &&", "true &&"),
+        ("        primary->began_ms >= view->in->sync_ms) {", "        true) {"),
+        ("        if (gtid_subset(primary->executed, whole)) {", "        if (whole) {"),
+        ("state->sync_epoch == state->epoch;", "state->sync_epoch > 0;"),
+        ("if (!recorded(view) || view->memory->loose_ms > view->in->sync_ms) {", "if (!recorded(view)) {"),
+        ("if (!recorded(view) || view->memory->loose_ms > view->in->sync_ms) {",
+         "if (view->memory->loose_ms > view->in->sync_ms) {"),
+        ("view->facts.nodes[node].vouches && view->facts.vouching >= view->facts.quorum;", "view->facts.nodes[node].vouches;"),
+        ("bool strict = primary->semisync.source_strict &&", "bool strict ="),
+        (" && (!primary->relevo_known || primary->epoch_sync);", ";"),
+        ("if (recorded(view) && since && (!strict || let_through)) {", "if (recorded(view) && since && !strict) {"),
+        ("if (recorded(view) && since && (!strict || let_through)) {", "if (recorded(view) && (!strict || let_through)) {"),
+        ("> ACK_PATIENCE_MS;", "> 0;"),
+        ("primary->semisync.source_on && view->in->now_ms", "view->in->now_ms < 0 && view->in->now_ms"),
+        ("view->memory->enough_acks_ms = 0;  // patience", ";  // patience"),
+        ("node->lag_ms < LEVEL_MS", "true"),
+        ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {", "!it->read_only || assess_job_on(view, node)) {"),
+        ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {",
+         "!it->super_read_only || assess_job_on(view, node)) {"),
+        ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {", "!it->read_only || !it->super_read_only) {"),
+    ],
+    "watcher/lease.c": [
+        ("- LEASE_MARGIN_MS", ""),
+        ("ours ? asked_ms + LEASE_TTL_MS - LEASE_MARGIN_MS : 0", "ours ? asked_ms + LEASE_TTL_MS - LEASE_MARGIN_MS : lease->held_until_ms"),
+        ("    if (!ours || rival) {\n        lease->rival_seen_ms = asked_ms;\n    }\n", ""),
+        ("if (!ours || rival) {", "if (!ours) {"),
+        ("if (!ours || rival) {", "if (rival) {"),
+        ("return lease_leads(lease, now_ms) && (lease->rival_seen_ms == 0", "return (lease->rival_seen_ms == 0"),
+        ("lease_leads(lease, now_ms) && (lease->rival_seen_ms == 0 || now_ms + for_ms <= lease->held_until_ms)",
+         "lease_leads(lease, now_ms)"),
+        ("lease->answered_ms - lease->rival_seen_ms > LEASE_RIVAL_MS", "now_ms - lease->rival_seen_ms > LEASE_RIVAL_MS"),
+        ("return redis_away && alone;", "return alone;"),
+        ("return redis_away && alone;", "return redis_away;"),
+    ],
+}
+
+
+def rows_of(text):
+    """Each row of the tables, with its number."""
+    return [(m.group(1), m.group(0)) for m in re.finditer(r"^    \{\.id = (\d+),.*?\},\n", text, re.M | re.S)]
+
+
+def policy_mutants(text):
+    for number, row in rows_of(text):
+        yield f"rule {number}", text.replace(row, "")
+        for column in re.finditer(r",\s*\.(yes|no|view|witness|candidate|election|standing) = ([^,}]+)", row):
+            name, value = column.group(1), column.group(2)
+            yield f"rule {number} without {name}", text.replace(row, row.replace(column.group(0), ""))
+            values = [v.strip() for v in value.split("|")]
+            for gone in values if len(values) > 1 else []:
+                fewer = column.group(0).replace(value, " | ".join(v for v in values if v != gone))
+                yield f"rule {number}, {name} less {gone}", text.replace(row, row.replace(column.group(0), fewer))
+
+
+def mutants():
+    with open(POLICY, encoding="utf-8") as source:
+        for name, text in policy_mutants(source.read()):
+            yield POLICY, name, text
+    for path, guards in GUARDS.items():
+        with open(path, encoding="utf-8") as source:
+            text = source.read()
+        for old, new in guards:
+            if text.count(old) != 1:
+                sys.exit(f"{path}: this guard is there {text.count(old)} times, not once; has it moved?\n{old}")
+            yield path, " ".join(old.split())[:70] + " → " + (" ".join(new.split())[:50] or "gone"), text.replace(old, new)
+
+
+def run(command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+
+def killer_of(number, path, text):
+    """The test that fails, None if all pass."""
+    place = f"{WHERE}/{number}"
+    os.makedirs(place, exist_ok=True)
+    mutant = f"{place}/{os.path.basename(path)}"
+    with open(mutant, "w", encoding="utf-8") as out:
+        out.write(text)
+    made = run([CC, *CFLAGS, "-O1", "-w", "-c", "-o", f"{place}/mutant.o", mutant])
+    if made.returncode:
+        sys.exit(f"a mutant of {path} does not compile:\n{made.stderr}")
+    for test in TESTS[path]:
+        binary = f"{place}/{test}"
+        linked = run([CC, *CFLAGS, "-o", binary, f"{WHERE}/{test}.o", f"{place}/mutant.o", f"{OUT}/libpure.a", "-lcmocka",
+                      "-ljansson", "-lz"])
+        if linked.returncode:
+            sys.exit(f"{test} does not link:\n{linked.stderr}")
+        try:
+            tested = run([binary])
+        except subprocess.TimeoutExpired:
+            return f"{test}: no end"
+        if tested.returncode:
+            failed = re.search(r"\[  FAILED  \] (\w+)", tested.stderr + tested.stdout)
+            return f"{test}: {failed.group(1) if failed else 'ended by a signal'}"
+    if path == POLICY and digest(f"{place}/mutant.o", f"{place}/digest") == digest(None, f"{place}/original"):
+        return "decides the same in every situation"
+    return None
+
+
+def digest(mutant, binary):
+    """What the policy decides everywhere, as one number."""
+    linked = run([CC, *CFLAGS, "-o", binary, f"{WHERE}/policy_digest.o", *([mutant] if mutant else []), f"{OUT}/libpure.a",
+                  "-ljansson", "-lz"])
+    if linked.returncode:
+        sys.exit(f"policy_digest does not link:\n{linked.stderr}")
+    return run([binary]).stdout
+
+
+def main():
+    if sys.argv[1:] == ["--guards"]:
+        print(f"mutants: {len(list(mutants()))} guards and columns are where they were")
+        return 0
+    os.makedirs(WHERE, exist_ok=True)
+    for test in sorted({test for tests in TESTS.values() for test in tests}):
+        subprocess.run([CC, *CFLAGS, "-c", "-o", f"{WHERE}/{test}.o", f"tests/unit/{test}.c"], check=True)
+    subprocess.run([CC, *CFLAGS, "-c", "-o", f"{WHERE}/policy_digest.o", "tests/policy_digest.c"], check=True)
+    every = list(mutants())
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        killers = list(pool.map(lambda it: killer_of(it[0], it[1][0], it[1][2]), enumerate(every)))
+    for (path, name, _), killer in zip(every, killers):
+        print(f"{path:26} {name:125} {killer or 'SURVIVES'}")
+    alive = killers.count(None)
+    same = len([killer for killer in killers if killer and killer.startswith("decides")])
+    print(f"{len(every)} mutants: {len(every) - same - alive} noticed, {same} decide the same, {alive} survive")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+#!/bin/bash
+# `make test`: everything, on a machine that may have nothing. Stops at the first stage that fails.
+#
+#     tests/run.sh                      all stages
+#     tests/run.sh PYTEST-ARGUMENTS     images, then only pytest with these: tests/run.sh tests/e2e -k kill
+#     tests/run.sh --bench FILE         images, then a program of tests/bench
+#     tests/run.sh --chaos              images, then tests/chaos/chaos.py (SEED, ROUNDS, MINUTES, ONLY, MODE)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=compose/lib.sh
+. compose/lib.sh
+
+workshop() { compose/workshop.sh "$@"; }
+variant() { workshop make -s --no-print-directory -f build.mk -j"$(nproc)" -O VARIANT="$1" "${@:2}"; }
+
+stage() { printf '\n==== %s\n' "$*"; }
+
+begin=$SECONDS
+ensure_engine
+read_env
+name_images
+stage "Images"
+compose/up.sh --images
+
+if [[ ${1:-} == --chaos ]]; then
+    exec compose/workshop.sh --docker env "SEED=${SEED:-}" "ROUNDS=${ROUNDS:-}" "MINUTES=${MINUTES:-}" \
+        "ONLY=${ONLY:-}" "MODE=${MODE:-}" python3 tests/chaos/chaos.py
+fi
+
+if [[ ${1:-} == --bench ]]; then
+    shift
+    variant release services
+    knobs=()
+    for name in KILLS STOPS PAUSES SCRIPTED MODE MEGABYTES RUNS CLONES COPY_MB COPY_RUNS ONLY; do
+        if [[ -n ${!name:-} ]]; then knobs+=("$name=${!name}"); fi
+    done
+    exec compose/workshop.sh --docker env "${knobs[@]}" python3 "$@"
+fi
+
+if [[ $# == 0 ]]; then
+    stage "Build, unit tests, linters"
+    workshop make -s --no-print-directory -j"$(nproc)" -O -f lint.mk check
+    stage "Unit tests under the address and undefined-behaviour sanitizers"
+    variant asan unit
+    stage "Unit tests under the thread sanitizer"
+    variant tsan unit
+fi
+
+run_pytest() { compose/workshop.sh --docker python3 -m pytest -c tests/pytest.ini "$@"; }
+
+stage "Integration, end to end, browser"
+programs=(tests/integration/*.c)
+programs=("${programs[@]/#/build/asan/}")
+variant asan services "${programs[@]%.c}"
+result=0
+if [[ $# == 0 ]]; then
+    # Integration has servers of its own and runs beside the rest, which shares one cluster.
+    beside_log=$LOGS/integration.log
+    mkdir -p "$LOGS"
+    run_pytest tests/integration >"$beside_log" 2>&1 </dev/null &
+    beside=$!
+    run_pytest tests/browser tests/chaos tests/e2e || result=$?
+    wait "$beside" || result=$?
+    cat "$beside_log"
+else
+    run_pytest "$@" || result=$?
+fi
+# The workshop worked as root; the checkout's owner shall be able to remove what it wrote.
+if [[ $(id -u) != 0 ]]; then compose/workshop.sh --docker chown -R "$(id -u):$(id -g)" build; fi
+printf '\n==== %s after %d min %d s\n' "$([[ $result == 0 ]] && echo "All passed" || echo "FAILED")" \
+    $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60))
+exit "$result"

@@ -1,0 +1,453 @@
+// The statements that the watcher sends, and what the server does with each. A table from the beginning of the text.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/gtid.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "tests/sim/sql_parts.h"
+
+void sql_cell(struct db_rows *rows, const char *name, char *value) {
+    rows->rows = 1;
+    rows->names[rows->columns++] = name;
+    rows->values[rows->cells++] = value;
+}
+
+void sql_cell_text(struct db_rows *rows, const char *name, const char *value) {
+    sql_cell(rows, name, value ? mem_text(value) : NULL);
+}
+
+enum sql_answer sql_refuse(struct err *err, int number, const char *why) {
+    (void)err_set(err, ERR_FAILED, number, "%s", why);
+    return SQL_REFUSED;
+}
+
+const char *sql_service_state(const struct node *node) {
+    const struct replication *repl = &node->repl;
+    return repl->receiver == THREAD_ON ? "ON" : repl->receiver == THREAD_CONNECTING ? "CONNECTING" : "OFF";
+}
+
+// --- variables ---
+
+static enum sql_answer run_uuid(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "uuid", session->node->uuid);
+    return SQL_DONE;
+}
+
+static enum sql_answer run_idle_events(struct db_session *session, const char *sql, struct db_rows *rows,
+                                       struct err *err) {
+    (void)session;
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "count", "0");
+    return SQL_DONE;
+}
+
+// The heartbeat's session that was given up: it is there as long as its commit waits.
+static enum sql_answer run_hung(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    const struct node *node = session->node;
+    sql_cell_text(rows, "count", node_seen(node) < node->data.executed[node->index] ? "1" : "0");
+    return SQL_DONE;
+}
+
+static enum sql_answer run_executed(struct db_session *session, const char *sql, struct db_rows *rows,
+                                    struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell(rows, "executed", node_executed(session->node));
+    return SQL_DONE;
+}
+
+static enum sql_answer run_nothing(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)session;
+    (void)sql;
+    (void)rows;
+    (void)err;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_lock_wait(struct db_session *session, const char *sql, struct db_rows *rows,
+                                     struct err *err) {
+    (void)rows;
+    (void)err;
+    session->lock_wait_ms = 1000 * atoll(strrchr(sql, '=') + 1);
+    return SQL_DONE;
+}
+
+// Its commits wait for acknowledgements.
+static bool hangs(const struct node *node) {
+    return node_seen(node) < node->data.executed[node->index];
+}
+
+// read_only first, then the lock that running statements hold off.
+static enum sql_answer run_fence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    struct node *node = session->node;
+    if ((node->locked_ms > sim_now_ms() || hangs(node)) && !node->super_read_only) {
+        session->since_ms = session->since_ms ? session->since_ms : sim_now_ms();
+        if (sim_now_ms() - session->since_ms < session->lock_wait_ms) {
+            node->fencing_ms = session->since_ms + session->lock_wait_ms;
+            return SQL_WAITS;
+        }
+        session->since_ms = 0;
+        node->fencing_ms = 0;
+        return sql_refuse(err, ER_LOCK_WAIT, "lock wait timeout exceeded");
+    }
+    session->since_ms = 0;
+    node->fencing_ms = 0;
+    check_fencing(node);
+    if (!node->read_only) {
+        world_trace("%s is closed", node->name);
+    }
+    node->read_only = node->super_read_only = true;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_unfence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->node->super_read_only = false;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_open(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    struct node *node = session->node;
+    check_opening(node);
+    if (node->read_only) {
+        world_trace("%s is open, epoch %llu", node->name, (unsigned long long)node_epoch(node));
+    }
+    node->read_only = node->super_read_only = false;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_let_in(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    return sim_now_ms() <= session->until_ms ? run_open(session, sql, rows, err) : SQL_DONE;
+}
+
+static enum sql_answer run_online(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->node->offline_mode = false;
+    return SQL_DONE;
+}
+
+// --- rows ---
+
+// Its last commit has returned, or waits for acknowledgements.
+enum sql_answer sql_committed(struct db_session *session) {
+    struct node *node = session->node;
+    session->seq = session->seq ? session->seq : node->data.executed[node->index];
+    if (session->seq > node_seen(node)) {
+        return SQL_WAITS;
+    }
+    session->seq = 0;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_epoch(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    struct node *node = session->node;
+    if (node->super_read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
+    const char *values = strstr(sql, " SELECT ");
+    unsigned long long epoch = strtoull(values + 8, NULL, 10);
+    char name = strchr(values, '\'')[1];
+    int rule = atoi(strstr(values, "server_uuid, 0, ") + 16);
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    session->affected = node_epoch(node) < epoch && sim_now_ms() <= session->until_ms && !node->rebuild_marked ? 1 : 0;
+    if (session->affected) {
+        check_epoch(node, epoch);
+        node->row_sync = false;
+        (void)node_commit(node, (struct txn){.kind = TXN_EPOCH, .epoch = epoch, .primary = name - 'a', .rule = rule});
+        world_trace("%s records epoch %llu (rule %d)", node->name, epoch, rule);
+        return sql_committed(session);
+    }
+    return SQL_DONE;
+}
+
+static bool takes_rows(const struct node *node, const char *sql) {
+    return strstr(sql, node->uuid) && !node->read_only;
+}
+
+// The schema came with the first node's data.
+static enum sql_answer run_tables(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "count", session->node->data.executed[0] ? "2" : "0");
+    return SQL_DONE;
+}
+
+static enum sql_answer run_beat(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    struct node *node = session->node;
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    if (takes_rows(node, sql)) {
+        int64_t at_ms = strtoll(strstr(sql, " AS epoch, ") + 11, NULL, 10);
+        (void)node_commit(node, (struct txn){.kind = TXN_BEAT, .at_ms = at_ms});
+        return sql_committed(session);
+    }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    session->affected = takes_rows(session->node, sql) ? 1 : 0;
+    if (session->affected) {
+        (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+        return sql_committed(session);
+    }
+    return SQL_DONE;
+}
+
+// --- replication ---
+
+static enum sql_answer run_stop_receiver(struct db_session *session, const char *sql, struct db_rows *rows,
+                                         struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->stopping = !repl_stop_receiver(session->node);
+    return session->stopping ? SQL_WAITS : SQL_DONE;
+}
+
+static enum sql_answer run_stop(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    repl_stop_applier(session->node);
+    return run_stop_receiver(session, sql, rows, err);
+}
+
+static enum sql_answer run_start(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    bool applier_only = strstr(sql, "SQL_THREAD") != NULL;
+    if (session->node->repl.stop_asked) {
+        return SQL_WAITS;
+    }
+    if (!session->node->repl.configured) {
+        return sql_refuse(err, 1200, "the server is not configured as replica");
+    }
+    repl_start(session->node, !applier_only, true);
+    return SQL_DONE;
+}
+
+static enum sql_answer run_forget(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    if (session->node->repl.stop_asked) {
+        return SQL_WAITS;  // everything about replication waits for a STOP that waits
+    }
+    if (session->node->repl.receiver != THREAD_OFF || session->node->repl.applier) {
+        return sql_refuse(err, 3081, "replication threads run");
+    }
+    repl_forget(session->node);
+    return SQL_DONE;
+}
+
+static enum sql_answer run_change(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    repl_follow(session->node, strstr(sql, "SOURCE_HOST = '")[15] - 'a');
+    return SQL_DONE;
+}
+
+static enum sql_answer run_receiver_state(struct db_session *session, const char *sql, struct db_rows *rows,
+                                          struct err *err) {
+    (void)sql;
+    (void)err;
+    if (session->node->repl.configured) {
+        sql_cell_text(rows, "state", sql_service_state(session->node));
+    }
+    return SQL_DONE;
+}
+
+// Whether the STOP of another session still waits: it does as long as the receiver is marked.
+static enum sql_answer run_who_stops(struct db_session *session, const char *sql, struct db_rows *rows,
+                                     struct err *err) {
+    (void)sql;
+    (void)err;
+    if (session->node->repl.stop_asked) {
+        sql_cell_text(rows, "1", "1");
+    }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_applier(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    const struct node *node = session->node;
+    if (node->repl.configured) {
+        sql_cell_text(rows, "state", node->repl.applier && !node->repl.applier_errno ? "ON" : "OFF");
+        sql_cell(rows, "number", mem_format("%d", node->repl.applier_errno));
+        sql_cell_text(rows, "message", node->repl.applier_errno ? "duplicate entry" : "");
+        sql_cell(rows, "received", node_received(node));
+        sql_cell(rows, "executed", node_executed(node));
+    }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_settle(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)err;
+    if (session->since_ms == 0) {
+        session->since_ms = sim_now_ms();
+        return SQL_WAITS;
+    }
+    const char *sleep = strstr(sql, "SLEEP(");
+    if (sim_now_ms() - session->since_ms < (int64_t)(atof(sleep + 6) * 1000)) {
+        return SQL_WAITS;
+    }
+    session->since_ms = 0;
+    if (session->node->repl.configured && session->node->repl.receiver == THREAD_ON) {
+        sql_cell(rows, "received", node_received(session->node));
+        sql_cell_text(rows, "sleep", "0");
+    }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_wait(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    const char *from = strchr(sql, '\'') + 1;
+    const char *end = strchr(from, '\'');
+    AUTO_TEXT char *wanted = mem_format("%.*s", (int)(end - from), from);
+    AUTO_TEXT char *have = node_executed(session->node);
+    AUTO_GTID struct gtid_set *want = gtid_parse(wanted, err);
+    AUTO_GTID struct gtid_set *has = gtid_parse(have, err);
+    int64_t most_ms = (int64_t)(atof(end + 2) * 1000);
+    session->since_ms = session->since_ms ? session->since_ms : sim_now_ms();
+    bool there = gtid_subset(want, has);
+    if (!there && sim_now_ms() - session->since_ms < most_ms) {
+        return SQL_WAITS;
+    }
+    session->since_ms = 0;
+    sql_cell_text(rows, "wait", there ? "0" : "1");
+    return SQL_DONE;
+}
+
+static enum sql_answer run_preflight(struct db_session *session, const char *sql, struct db_rows *rows,
+                                     struct err *err) {
+    (void)sql;
+    (void)err;
+    const struct node *node = session->node;
+    if (node->repl.configured) {
+        sql_cell_text(rows, "receiver", sql_service_state(node));
+        sql_cell_text(rows, "source", node->repl.uuid_known ? world.node[node->repl.source].uuid : "");
+        sql_cell_text(rows, "applier", node->repl.applier && !node->repl.applier_errno ? "ON" : "OFF");
+        sql_cell_text(rows, "read_only", node->read_only ? "1" : "0");
+    }
+    return SQL_DONE;
+}
+
+// --- sessions in the way ---
+
+static enum sql_answer run_blockers(struct db_session *session, const char *sql, struct db_rows *rows,
+                                    struct err *err) {
+    (void)sql;
+    (void)err;
+    if (session->node->locked_ms > sim_now_ms() || hangs(session->node)) {
+        sql_cell_text(rows, "id", "77");
+    }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_kill(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->node->locked_ms = 0;
+    session->node->kills++;  // their clients hear no more; what waits for acknowledgements goes on waiting
+    return SQL_DONE;
+}
+
+static const struct {
+    const char *begins;
+    sql_fn *run;
+    bool late;  // may be carried out after its client gave up
+} statements[] = {
+    {"SET @relevo_until", run_licence, false},
+    {"SET GLOBAL rpl_semi_sync_source_enabled = IF(", run_let_through, true},
+    {"SET GLOBAL rpl_semi_sync_source_enabled = O", run_source, true},
+    {"SET GLOBAL rpl_semi_sync_source_wait_point", run_strict, true},
+    {"SET GLOBAL rpl_semi_sync_replica_enabled = ON", run_replica, true},
+    {"SELECT @@GLOBAL.rpl_semi_sync_source_enabled", run_source_is, false},
+    {"SELECT VARIABLE_VALUE FROM performance_schema.global_status", run_source_status, false},
+    {"SELECT s.SERVICE_STATE, t.VARIABLE_VALUE", run_replica_status, false},
+    {"SELECT @@GLOBAL.read_only, MAX(epoch)", run_reigns, false},
+    {"SELECT @@GLOBAL.read_only + 0", run_read_only, false},
+    {"SELECT @@GLOBAL.read_only AND @@GLOBAL.super_read_only", run_closed, false},
+    {"SELECT IF(@@GLOBAL.read_only AND", run_took_hold, false},
+    {"SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE", run_holds, false},
+    {"SET SESSION sql_log_bin", run_nothing, false},
+    {"UPDATE relevo.epoch SET sync = 2", run_mark, true},
+    {"UPDATE relevo.epoch SET sync = ", run_row_sync, true},
+    {"SELECT @@GLOBAL.server_uuid", run_uuid, false},
+    {"SELECT @@GLOBAL.gtid_executed", run_executed, false},
+    {"SELECT REPLACE(@@GLOBAL.gtid_executed", run_executed, false},
+    {"SET SESSION lock_wait_timeout", run_lock_wait, false},
+    {"SET GLOBAL super_read_only = ON", run_fence, true},
+    {"SET GLOBAL super_read_only = OFF", run_unfence, true},
+    {"SET GLOBAL read_only = OFF", run_open, true},
+    {"SET GLOBAL read_only = IF(NOW(6)", run_let_in, true},
+    {"SET GLOBAL offline_mode = OFF", run_online, true},
+    {"SET GLOBAL event_scheduler", run_nothing, false},
+    {"SELECT COUNT(*) FROM performance_schema.threads", run_hung, false},
+    {"SELECT COUNT(*) FROM information_schema.TABLES", run_tables, false},
+    {"SELECT COUNT(*) FROM information_schema.EVENTS", run_idle_events, false},
+    {"CREATE SCHEMA IF NOT EXISTS relevo", run_nothing, false},
+    {"CREATE TABLE IF NOT EXISTS relevo.", run_nothing, false},
+    {"INSERT INTO relevo.epoch ", run_epoch, true},
+    {"INSERT INTO relevo.heartbeat ", run_beat, true},
+    {"INSERT INTO `appdb`.system_events ", run_row, true},
+    {"STOP REPLICA IO_THREAD", run_stop_receiver, true},
+    {"STOP REPLICA", run_stop, true},
+    {"START REPLICA", run_start, true},
+    {"RESET REPLICA ALL", run_forget, true},
+    {"CHANGE REPLICATION SOURCE TO ", run_change, true},
+    {"SELECT SERVICE_STATE FROM performance_schema.replication_connection_status", run_receiver_state, false},
+    {"SELECT 1 FROM performance_schema.threads", run_who_stops, false},
+    {"SELECT s.SERVICE_STATE AS state", run_applier, false},
+    {"SELECT RECEIVED_TRANSACTION_SET, SLEEP(", run_settle, false},
+    {"DO WAIT_FOR_EXECUTED_GTID_SET(", run_wait, false},
+    {"SELECT WAIT_FOR_EXECUTED_GTID_SET(", run_wait, false},
+    {"SELECT s.SERVICE_STATE, s.SOURCE_UUID", run_preflight, false},
+    {"SELECT PROCESSLIST_ID FROM performance_schema.threads", run_blockers, false},
+    {"KILL ", run_kill, true},
+};
+
+enum sql_answer sql_run(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        if (strncmp(sql, statements[i].begins, strlen(statements[i].begins)) == 0) {
+            return statements[i].run(session, sql, rows, err);
+        }
+    }
+    fprintf(stderr, "sim: teach tests/sim/sql.c what a server does with: %s\n", sql);
+    abort();
+}
+
+bool sql_late(struct node *node, int64_t until_ms, const char *sql) {
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        if (statements[i].late && strncmp(sql, statements[i].begins, strlen(statements[i].begins)) == 0) {
+            struct db_session session = {.node = node, .boot = node->boot, .until_ms = until_ms};
+            struct db_rows rows = {0};
+            struct err err = {0};
+            return statements[i].run(&session, sql, &rows, &err) == SQL_DONE;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,16 @@
+// What the two files of statements share. sql_semisync.c holds those of lossless mode. Private to them.
+#pragma once
+#include "tests/sim/port.h"
+
+typedef enum sql_answer sql_fn(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err);
+
+enum { ER_SUPER_READ_ONLY = 1290, ER_LOCK_WAIT = 1205 };
+
+void sql_cell(struct db_rows *rows, const char *name, char *value);
+void sql_cell_text(struct db_rows *rows, const char *name, const char *value);
+enum sql_answer sql_committed(struct db_session *session);
+enum sql_answer sql_refuse(struct err *err, int number, const char *why);
+const char *sql_service_state(const struct node *node);
+
+sql_fn run_licence, run_let_through, run_source, run_strict, run_replica, run_source_is, run_source_status,
+    run_replica_status, run_reigns, run_closed, run_read_only, run_took_hold, run_holds, run_mark, run_row_sync;

@@ -1,0 +1,157 @@
+// The statements of lossless mode, and what the server does with each.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/gtid.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "tests/sim/sql_parts.h"
+
+enum sql_answer run_licence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    session->until_ms = sim_now_ms() + atoll(strstr(sql, "INTERVAL ") + 9) / 1000;
+    return SQL_DONE;
+}
+
+enum sql_answer run_let_through(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    if (sim_now_ms() <= session->until_ms) {
+        node_let_through(session->node);
+    }
+    return SQL_DONE;
+}
+
+enum sql_answer run_source(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    struct node *node = session->node;
+    if (strstr(sql, "= OFF")) {
+        node_let_through(node);
+    } else if (!node->source_on) {
+        node->source_on = true;
+        node->acked = node->data.executed[node->index];
+        world_trace("%s waits for acknowledgements", node->name);
+    }
+    return SQL_DONE;
+}
+
+enum sql_answer run_strict(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    session->node->wait_count = atoi(strstr(sql, "replica_count = ") + 16);
+    return SQL_DONE;
+}
+
+enum sql_answer run_replica(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->node->replica_on = true;
+    return SQL_DONE;
+}
+
+enum sql_answer run_source_is(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "on", session->node->source_on ? "1" : "0");
+    return SQL_DONE;
+}
+
+enum sql_answer run_source_status(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "status", session->node->source_on ? "ON" : "OFF");
+    return SQL_DONE;
+}
+
+enum sql_answer run_replica_status(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    const struct replication *repl = &session->node->repl;
+    if (repl->configured) {
+        sql_cell_text(rows, "state", sql_service_state(session->node));
+        sql_cell_text(rows, "status", repl->receiver == THREAD_ON && repl->acknowledges ? "ON" : "OFF");
+    }
+    return SQL_DONE;
+}
+
+enum sql_answer run_reigns(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "read_only", session->node->read_only ? "1" : "0");
+    sql_cell(rows, "epoch", mem_format("%llu", (unsigned long long)node_epoch(session->node)));
+    return SQL_DONE;
+}
+
+enum sql_answer run_closed(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "closed", session->node->super_read_only ? "1" : "0");
+    return SQL_DONE;
+}
+
+enum sql_answer run_read_only(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "read_only", session->node->read_only ? "1" : "0");
+    return SQL_DONE;
+}
+
+enum sql_answer run_took_hold(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    if (session->since_ms == 0) {
+        session->since_ms = sim_now_ms();
+        return SQL_WAITS;
+    }
+    (void)sql;
+    (void)err;
+    session->since_ms = 0;
+    const struct node *node = session->node;
+    sql_cell_text(rows, "fence", node->super_read_only ? "done" : node->fencing_ms > sim_now_ms() ? "pending" : NULL);
+    sql_cell_text(rows, "sleep", "0");
+    return SQL_DONE;
+}
+
+enum sql_answer run_holds(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell(rows, "boot_s", mem_format("%u", session->node->boot));
+    sql_cell(rows, "executed", node_executed(session->node));
+    sql_cell(rows, "received", session->node->repl.configured ? node_received(session->node) : NULL);
+    return SQL_DONE;
+}
+
+// The row may be held by a commit that waits.
+enum sql_answer run_mark(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    struct node *node = session->node;
+    if (node->barrier > node_seen(node)) {
+        session->since_ms = session->since_ms ? session->since_ms : sim_now_ms();
+        if (sim_now_ms() - session->since_ms < 1000) {
+            return SQL_WAITS;
+        }
+        session->since_ms = 0;
+        return sql_refuse(err, ER_LOCK_WAIT, "lock wait timeout exceeded");
+    }
+    session->since_ms = 0;
+    node->row_sync = false;
+    return SQL_DONE;
+}
+
+enum sql_answer run_row_sync(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    struct node *node = session->node;
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    if (node->read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
+    (void)node_commit(node, (struct txn){.kind = TXN_ROW});
+    node->barrier = node->data.executed[node->index];
+    node->row_sync = strstr(sql, "sync = 1") != NULL;
+    return sql_committed(session);
+}

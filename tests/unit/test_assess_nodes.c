@@ -1,0 +1,218 @@
+// What assess makes of the nodes: how each one stands, how far behind it is, what only it has.
+#include "cluster.h"
+
+#define ALL UUID_A ":1-10"
+#define MORE UUID_A ":1-12"
+
+// --- standing ---
+
+static enum standing standing_of(struct cluster *it, int node) {
+    return cluster_judge(it).nodes[node].standing;
+}
+
+static void a_node_stands_by_what_it_shows(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    struct facts facts = cluster_healthy(&it);
+    assert_int_equal(facts.nodes[NODE_A].standing, STANDING_PRIMARY);
+    assert_int_equal(facts.nodes[NODE_B].standing, STANDING_STREAMING);
+    assert_true(facts.all_streaming);
+    assert_int_equal(facts.open_others, 0);
+    assert_int_equal(facts.open_node, -1);
+
+    struct observation *b = it.seen[NODE_B];
+    b->applier_errno = 1062;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    assert_false(cluster_judge(&it).all_streaming);
+    b->applier_errno = 0;
+    b->applier = THREAD_OFF;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    b->applier = THREAD_ON;
+    b->half_rebuilt = true;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT); // whatever it streams
+    b->half_rebuilt = false;
+    (void)text_copy(b->source_uuid, sizeof b->source_uuid, UUID_C);
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    (void)text_copy(b->source_uuid, sizeof b->source_uuid, UUID_A);
+    b->receiver = THREAD_OFF;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    b->receiver = THREAD_ON;
+    b->super_read_only = false;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_LOOSE);
+    cluster_job(&it, NODE_B, JOB_RUNNING); // a copy needs it so
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_JOB);
+    assert_true(cluster_judge(&it).any_job);
+    b->read_only = false;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_OPEN);
+    facts = cluster_judge(&it);
+    assert_true(facts.nodes[NODE_B].open);
+    assert_int_equal(facts.open_others, 1);
+    assert_int_equal(facts.open_node, NODE_B);
+    (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_TWIN);
+    (void)cluster_see(&it, NODE_B, PROBE_OVERLOADED);
+    facts = cluster_judge(&it);
+    assert_int_equal(facts.nodes[NODE_B].standing, STANDING_AWAY);
+    assert_false(facts.nodes[NODE_B].open);
+    assert_int_equal(facts.open_others, 0);
+}
+
+static void of_twins_the_primary_or_the_first_is_the_elder(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    (void)cluster_healthy(&it);
+    (void)text_copy(it.seen[NODE_C]->uuid, NODE_UUID_SIZE, UUID_B);
+    assert_int_equal(standing_of(&it, NODE_C), STANDING_TWIN);
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_STREAMING);
+
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "c"); // the last one, and it is the primary
+    (void)text_copy(it.state.primary_uuid, sizeof it.state.primary_uuid, UUID_B);
+    (void)text_copy(cluster_serves(&it, NODE_C, ALL)->uuid, NODE_UUID_SIZE, UUID_B);
+    (void)cluster_judge(&it); // from now on it is remembered
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_TWIN);
+    assert_int_equal(standing_of(&it, NODE_C), STANDING_PRIMARY);
+}
+
+static void a_lost_stream_is_given_time_to_retry(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    for (int64_t ms = CLUSTER_T0 + 100;; ms += RETRY_PATIENCE_MS - 101) {
+        it.now_ms = ms;
+        (void)cluster_serves(&it, NODE_A, ALL);
+        (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
+        enum standing wanted = ms - CLUSTER_T0 < RETRY_PATIENCE_MS ? STANDING_RETRYING : STANDING_ADRIFT;
+        assert_int_equal(standing_of(&it, NODE_B), wanted);
+        if (wanted == STANDING_ADRIFT) {
+            break;
+        }
+    }
+    it.now_ms = CLUSTER_T0 + RETRY_PATIENCE_MS;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+}
+
+static void an_open_primary_with_a_source_is_tied(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.seen[NODE_A]->receiver = THREAD_OFF;
+    assert_int_equal(standing_of(&it, NODE_A), STANDING_TIED);
+    it.seen[NODE_A]->read_only = true; // not yet opened: promotion deals with it
+    assert_int_equal(standing_of(&it, NODE_A), STANDING_PRIMARY);
+}
+
+// --- lag ---
+
+static struct node_facts heartbeats(struct cluster *it, int64_t primary_age_ms, int64_t replica_age_ms) {
+    struct observation *a = cluster_serves(it, NODE_A, ALL);
+    struct observation *b = cluster_follows(it, NODE_B, THREAD_ON, ALL);
+    a->heartbeat_ms = primary_age_ms < 0 ? 0 : a->at_wall_ms - primary_age_ms;
+    b->heartbeat_ms = replica_age_ms < 0 ? 0 : b->at_wall_ms - replica_age_ms;
+    return cluster_judge(it).nodes[NODE_B];
+}
+
+static void lag_is_what_the_heartbeat_row_lacks(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    assert_int_equal(heartbeats(&it, 300, 300).lag_ms, 0);
+    assert_int_equal(heartbeats(&it, 900, 900).lag_ms, 0);   // none is due yet
+    assert_int_equal(heartbeats(&it, 5000, 5000).lag_ms, 0); // nobody writes it: the replica has the newest
+    assert_int_equal(heartbeats(&it, 200, 1200).lag_ms, 200);
+    assert_int_equal(heartbeats(&it, 200, 5200).lag_ms, 4200);
+    assert_int_equal(heartbeats(&it, 100, 900).lag_ms, 0);
+    assert_int_equal(heartbeats(&it, -1, 300).lag_ms, -1);
+    assert_int_equal(heartbeats(&it, 300, -1).lag_ms, -1);
+    (void)heartbeats(&it, 200, 5200);
+    it.seen[NODE_B]->applier_errno = 1062; // whoever does not stream has no lag but a problem
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].lag_ms, -1);
+}
+
+static void steady_is_streaming_without_a_break(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    assert_int_equal(heartbeats(&it, 100, 100).steady_ms, 0);
+    it.now_ms += 4000;
+    assert_int_equal(heartbeats(&it, 100, 100).steady_ms, 4000);
+    it.now_ms += 100;
+    assert_int_equal(heartbeats(&it, 100, 2000).steady_ms, 0); // a second behind
+    it.now_ms += 100;
+    assert_int_equal(heartbeats(&it, 100, 1999).steady_ms, 0); // begins anew
+    it.now_ms += 100;
+    assert_int_equal(heartbeats(&it, 100, 100).steady_ms, 100);
+    (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].steady_ms, 0);
+}
+
+// --- diverged ---
+
+static void divergence_needs_the_newer_look_at_the_primary(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.now_ms += 100;
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE); // a had 12 by then, we only have not looked
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 0);
+    it.now_ms += 1;
+    (void)cluster_serves(&it, NODE_A, MORE);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 0);
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE "," UUID_B ":1-3");
+    it.now_ms += 1;
+    (void)cluster_serves(&it, NODE_A, MORE);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 3);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_A].diverged, 0);
+    (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT); // what was known stays
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 3);
+}
+
+static void a_stream_with_transactions_of_its_own_is_adrift(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE); // the primary's own, applied before the primary says so
+    it.now_ms += 1;
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
+    it.now_ms += 1;
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10," UUID_B ":1");
+    (void)cluster_fenced(&it, NODE_A, UUID_A ":1-10"); // closed, it may be about to apply what it lacks
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10"); // however often b is heard later than a
+    it.now_ms += 1;
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-11," UUID_B ":1");
+    struct facts facts = cluster_judge(&it);
+    assert_int_equal(facts.nodes[NODE_B].standing, STANDING_ADRIFT);
+    assert_false(facts.all_streaming);
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10"); // rebuilt
+    it.now_ms += 1;
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
+}
+
+static void half_a_copy_neither_streams_nor_takes_over(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    struct observation *copied = cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10");
+    copied->offline_mode = true; // the resync that copies into it set this, and did not come to its end
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
+    struct facts facts = cluster_judge(&it);
+    assert_int_equal(facts.nodes[NODE_B].standing, STANDING_ADRIFT);
+    assert_int_equal(facts.candidate, CANDIDATE_NONE);
+    cluster_job(&it, NODE_B, JOB_RUNNING);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_JOB);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_node_stands_by_what_it_shows),
+        cmocka_unit_test(of_twins_the_primary_or_the_first_is_the_elder),
+        cmocka_unit_test(a_lost_stream_is_given_time_to_retry),
+        cmocka_unit_test(an_open_primary_with_a_source_is_tied),
+        cmocka_unit_test(lag_is_what_the_heartbeat_row_lacks),
+        cmocka_unit_test(steady_is_streaming_without_a_break),
+        cmocka_unit_test(divergence_needs_the_newer_look_at_the_primary),
+        cmocka_unit_test(a_stream_with_transactions_of_its_own_is_adrift),
+        cmocka_unit_test(half_a_copy_neither_streams_nor_takes_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

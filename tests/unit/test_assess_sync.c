@@ -1,0 +1,322 @@
+// Lossless mode: who vouches, who may be promoted, whether the primary waits, whether the settings fit.
+#include "cluster.h"
+
+enum { BOOT_S = 1700000000 };
+
+// a waits for acknowledgements since a while ago, the others acknowledge and hold all of it.
+static struct observation *waits(struct cluster *it, const char *executed) {
+    struct observation *seen = cluster_serves(it, NODE_A, executed);
+    seen->boot_s = BOOT_S;
+    seen->epoch_sync = true;
+    seen->semisync = (struct semisync){.installed = true, .source_on = true, .source_strict = true};
+    return seen;
+}
+
+static struct observation *acknowledges(struct cluster *it, int node, enum thread_state receiver, const char *received) {
+    struct observation *seen = cluster_follows(it, node, receiver, UUID_A ":1-5");
+    cluster_gtids(seen, UUID_A ":1-5", received);
+    seen->boot_s = BOOT_S;
+    seen->semisync = (struct semisync){.installed = true, .replica_on = true, .replica_acks = receiver == THREAD_ON};
+    return seen;
+}
+
+static struct cluster lossless_of(int count) {
+    struct cluster it = cluster_of(count);
+    it.acks = count / 2;
+    it.sync_ms = it.now_ms;
+    it.state.sync_epoch = it.state.epoch;
+    for (int look = 0; look < 2; look++) {
+        it.now_ms += 100;
+        for (int i = 1; i < count; i++) {
+            (void)acknowledges(&it, i, THREAD_ON, UUID_A ":1-10");
+        }
+        (void)waits(&it, UUID_A ":1-10");
+        (void)cluster_judge(&it);
+    }
+    return it;
+}
+
+// a refuses, and its replicas have lost it.
+static struct facts dies(struct cluster *it) {
+    it->now_ms += 100;
+    (void)cluster_see(it, NODE_A, PROBE_REFUSED);
+    for (int i = 1; i < it->count; i++) {
+        if (it->seen[i]->outcome == PROBE_OK) {
+            struct observation *seen = acknowledges(it, i, THREAD_CONNECTING, UUID_A ":1-10");
+            seen->receiver_errno = 2003;
+        }
+    }
+    return cluster_judge(it);
+}
+
+static void a_replica_that_acknowledges_vouches(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    struct facts facts = cluster_judge(&it);
+    assert_int_equal(facts.sync, SYNC_ON);
+    assert_true(facts.nodes[NODE_B].vouches);
+    facts = dies(&it);
+    assert_int_equal(facts.candidate, CANDIDATE_READY);
+    assert_int_equal(facts.candidate_node, NODE_B);
+}
+
+static void async_mode_asks_for_nothing(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.acks = 0;
+    it.state.sync_epoch = 0;
+    it.memory.nodes[NODE_B].vouch_epoch = 0;
+    struct facts facts = cluster_judge(&it);
+    assert_int_equal(facts.sync, SYNC_NONE);
+    assert_int_equal(facts.nodes[NODE_B].fit, FIT_NONE);
+    assert_int_equal(dies(&it).candidate, CANDIDATE_READY);
+}
+
+static void nobody_is_ready_while_the_primary_goes_on_alone(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.state.sync_epoch = 0;
+    assert_int_equal(dies(&it).candidate, CANDIDATE_UNSYNCED);
+    it.state.sync_epoch = it.state.epoch + 1;  // of another reign
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_UNSYNCED);
+}
+
+// Each takes away what the voucher acknowledged; then the primary dies.
+static void restarted(struct observation *seen) {
+    seen->boot_s++;
+}
+static void emptied(struct observation *seen) {
+    cluster_gtids(seen, UUID_A ":1-5", "");
+}
+static void repointed(struct observation *seen) {
+    (void)text_copy(seen->source_uuid, sizeof seen->source_uuid, UUID_C);
+}
+static void opened(struct observation *seen) {
+    seen->read_only = seen->super_read_only = false;
+}
+
+static void a_voucher_that_lost_its_relay_log_is_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        void (*happens)(struct observation *seen);
+    } rows[] = {{"restarted", restarted}, {"relay log emptied", emptied}, {"repointed", repointed}, {"opened", opened}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_CLUSTER struct cluster it = lossless_of(2);
+        it.now_ms += 100;
+        (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+        rows[i].happens(acknowledges(&it, NODE_B, THREAD_CONNECTING, UUID_A ":1-10"));
+        (void)cluster_judge(&it);
+        struct facts facts = dies(&it);  // as if nothing had been
+        assert_row(rows[i].name, !facts.nodes[NODE_B].vouches);
+        assert_row(rows[i].name, facts.candidate == CANDIDATE_UNPROVEN);
+    }
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    cluster_job(&it, NODE_B, JOB_RUNNING);
+    (void)cluster_judge(&it);
+    it.state.job_count = 0;
+    assert_int_equal(dies(&it).candidate, CANDIDATE_UNPROVEN);
+}
+
+// Level means: all that the primary had after the replica had begun to acknowledge, and after the primary waits.
+static void who_is_not_level_does_not_vouch_yet(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    restarted(acknowledges(&it, NODE_B, THREAD_ON, UUID_A ":1-8"));
+    it.now_ms += 100;
+    (void)cluster_judge(&it);
+    struct observation *seen = acknowledges(&it, NODE_B, THREAD_ON, UUID_A ":1-8");
+    restarted(seen);
+    assert_false(cluster_judge(&it).nodes[NODE_B].vouches);  // the primary had 10
+    it.now_ms += 100;
+    restarted(acknowledges(&it, NODE_B, THREAD_ON, UUID_A ":1-10"));
+    (void)waits(&it, UUID_A ":1-10");
+    assert_true(cluster_judge(&it).nodes[NODE_B].vouches);
+
+    AUTO_CLUSTER struct cluster stale = lossless_of(2);
+    stale.now_ms += 100;
+    restarted(acknowledges(&stale, NODE_B, THREAD_ON, UUID_A ":1-10"));
+    assert_false(cluster_judge(&stale).nodes[NODE_B].vouches);  // the primary was seen before
+    AUTO_CLUSTER struct cluster early = lossless_of(2);
+    early.memory.nodes[NODE_B].vouch_epoch = 0;
+    early.sync_ms = early.now_ms + 1;
+    assert_false(cluster_judge(&early).nodes[NODE_B].vouches);  // it may have gone on alone until then
+    early.sync_ms = early.now_ms;
+    assert_true(cluster_judge(&early).nodes[NODE_B].vouches);
+}
+
+static void of_three_both_replicas_must_vouch(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(3);
+    assert_int_equal(cluster_judge(&it).quorum, 2);
+    assert_int_equal(dies(&it).candidate, CANDIDATE_READY);
+    AUTO_CLUSTER struct cluster lone = lossless_of(3);
+    (void)cluster_see(&lone, NODE_C, PROBE_REFUSED);
+    struct facts facts = dies(&lone);
+    assert_int_equal(facts.vouching, 1);
+    assert_int_equal(facts.candidate, CANDIDATE_UNPROVEN);
+}
+
+static void a_primary_that_does_not_wait_as_recorded_is_loose(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.now_ms += 100;
+    waits(&it, UUID_A ":1-10")->semisync.source_strict = false;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_LOOSE);
+    it.now_ms += 100;
+    (void)waits(&it, UUID_A ":1-10");
+    assert_int_equal(cluster_judge(&it).sync, SYNC_LOOSE);  // what it let through meanwhile is nowhere else
+    assert_int_equal(dies(&it).candidate, CANDIDATE_UNSYNCED);
+
+    AUTO_CLUSTER struct cluster counted = lossless_of(2);
+    counted.now_ms += 100;
+    waits(&counted, UUID_A ":1-10")->semisync.unacked = 3;
+    assert_int_equal(cluster_judge(&counted).sync, SYNC_LOOSE);
+    AUTO_CLUSTER struct cluster row = lossless_of(2);
+    row.now_ms += 100;
+    waits(&row, UUID_A ":1-10")->epoch_sync = false;
+    assert_int_equal(cluster_judge(&row).sync, SYNC_LOOSE);
+    AUTO_CLUSTER struct cluster before = lossless_of(2);
+    waits(&before, UUID_A ":1-10")->semisync.source_strict = false;
+    before.now_ms += 100;
+    before.sync_ms = before.now_ms;
+    assert_int_equal(cluster_judge(&before).sync, SYNC_ON);  // seen before it was told to wait
+}
+
+static void a_primary_that_waits_in_vain_is_stuck(void **state) {
+    (void)state;
+    for (int recorded = 0; recorded < 2; recorded++) {
+        AUTO_CLUSTER struct cluster it = lossless_of(2);
+        it.state.sync_epoch = recorded ? it.state.epoch : 0;
+        for (int64_t waited_ms = 0; waited_ms <= ACK_PATIENCE_MS; waited_ms += 500) {
+            it.now_ms += 500;
+            (void)cluster_see(&it, NODE_B, PROBE_REFUSED);
+            (void)waits(&it, UUID_A ":1-10");
+            enum sync_view sync = cluster_judge(&it).sync;
+            assert_int_equal(sync, waited_ms + 500 > ACK_PATIENCE_MS ? SYNC_STUCK : recorded ? SYNC_ON : SYNC_OFF);
+        }
+        it.sync_rests = true;
+        assert_int_equal(cluster_judge(&it).sync, recorded ? SYNC_ON : SYNC_OFF);
+        it.sync_rests = false;
+        (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);  // it was away: patience begins anew
+        (void)cluster_judge(&it);
+        (void)waits(&it, UUID_A ":1-10");
+        assert_int_equal(cluster_judge(&it).sync, recorded ? SYNC_ON : SYNC_OFF);
+    }
+}
+
+static void waiting_is_due_when_enough_keep_up(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.state.sync_epoch = 0;
+    it.seen[NODE_A]->heartbeat_ms = it.seen[NODE_B]->heartbeat_ms = 1;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_DUE);
+    it.seen[NODE_B]->semisync.replica_acks = false;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_OFF);
+    it.seen[NODE_B]->semisync.replica_acks = true;
+    it.seen[NODE_A]->heartbeat_ms = it.seen[NODE_B]->relevo_wall_ms;
+    it.seen[NODE_B]->heartbeat_ms = it.seen[NODE_B]->relevo_wall_ms - 5000;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_OFF);  // far behind
+}
+
+static void the_settings_fit_the_role(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    struct observation *b = it.seen[NODE_B];
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_RIGHT);
+    b->semisync.source_on = true;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_WRONG);
+    b->semisync.source_on = false;
+    b->semisync.replica_on = false;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_WRONG);
+    b->semisync.replica_on = true;
+    b->semisync.replica_acks = false;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_WRONG);
+    b->super_read_only = false;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_NONE);  // it has to be closed first
+    b->super_read_only = true;
+    b->read_only = false;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_NONE);  // its fence is still pending
+    b->read_only = true;
+    cluster_job(&it, NODE_B, JOB_RUNNING);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_NONE);
+    it.state.job_count = 0;
+    b->semisync.installed = false;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_ABSENT);
+    (void)cluster_see(&it, NODE_B, PROBE_REFUSED);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].fit, FIT_NONE);
+}
+
+static void leaving_the_mode_lets_the_primary_go(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.acks = 0;
+    it.leaving = true;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_LEFT);
+    it.sync_rests = true;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_NONE);
+    it.sync_rests = false;
+    it.seen[NODE_A]->read_only = true;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_NONE);
+}
+
+// A watcher that was restarted knows who vouched from the state hash; the node must be in the same life still.
+static void who_vouched_outlives_the_watcher(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        bool seen_first, vouches;
+        int64_t boot_s;
+        uint64_t received;
+        int64_t age_ms;  // of the hash
+    } rows[] = {{"the same life", false, true, BOOT_S, 10, 1000},
+                {"seen before Redis", true, true, BOOT_S, 10, 1000},
+                {"another life", false, false, BOOT_S - 1, 10, 1000},
+                {"another life, seen first", true, false, BOOT_S - 1, 10, 1000},
+                {"less in its relay log", false, false, BOOT_S, 11, 1000},
+                {"less, seen first", true, false, BOOT_S, 11, 1000},
+                {"just new enough", false, true, BOOT_S, 10, RECORD_OLD_MS},
+                {"a record that may have missed an opening", false, false, BOOT_S, 10, RECORD_OLD_MS + 1},
+                {"a clock that jumped back", false, false, BOOT_S, 10, -1}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_CLUSTER struct cluster it = cluster_of(2);
+        it.acks = 1;
+        it.state.sync_epoch = it.state.epoch;
+        it.state.node_count = 1;
+        struct node_state *node = &it.state.nodes[0];
+        (void)text_copy(node->name, sizeof node->name, "b");
+        (void)text_copy(node->source, sizeof node->source, "a");
+        int64_t wall_ms = CLUSTER_WALL_MS + it.now_ms;
+        node->seen_ms = node->streamed_ms = wall_ms - 1000;
+        it.state.updated_ms = wall_ms - rows[i].age_ms;
+        node->boot_s = rows[i].boot_s;
+        node->vouch_epoch = it.state.epoch;
+        node->vouch_received = rows[i].received;
+        (void)acknowledges(&it, NODE_B, THREAD_ON, UUID_A ":1-10");
+        if (rows[i].seen_first) {
+            (void)cluster_judge(&it);
+        }
+        assess_restore(&it.memory, &it.state, (const char (*)[NODE_NAME_SIZE])it.names, 2, it.now_ms, wall_ms);
+        struct facts facts = dies(&it);
+        assert_row(rows[i].name, facts.nodes[NODE_B].vouches == rows[i].vouches);
+        assert_row(rows[i].name, facts.candidate == (rows[i].vouches ? CANDIDATE_READY : CANDIDATE_UNPROVEN));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_replica_that_acknowledges_vouches),
+        cmocka_unit_test(async_mode_asks_for_nothing),
+        cmocka_unit_test(nobody_is_ready_while_the_primary_goes_on_alone),
+        cmocka_unit_test(a_voucher_that_lost_its_relay_log_is_none),
+        cmocka_unit_test(who_is_not_level_does_not_vouch_yet),
+        cmocka_unit_test(of_three_both_replicas_must_vouch),
+        cmocka_unit_test(a_primary_that_does_not_wait_as_recorded_is_loose),
+        cmocka_unit_test(a_primary_that_waits_in_vain_is_stuck),
+        cmocka_unit_test(waiting_is_due_when_enough_keep_up),
+        cmocka_unit_test(the_settings_fit_the_role),
+        cmocka_unit_test(leaving_the_mode_lets_the_primary_go),
+        cmocka_unit_test(who_vouched_outlives_the_watcher),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+#include "watcher/lease.h"
+
+#include "unit.h"
+
+enum { T0 = 1000000 };
+
+static struct lease held_at(int64_t ms) {
+    struct lease lease = {0};
+    lease_answer(&lease, true, "me", ms, false, false);
+    return lease;
+}
+
+static void the_holder_leads_for_as_long_as_redis_keeps_it(void **state) {
+    (void)state;
+    struct lease lease = held_at(T0);
+    assert_string_equal(lease.holder, "me");
+    assert_true(lease_leads(&lease, T0));
+    assert_true(lease_leads(&lease, T0 + LEASE_TTL_MS - LEASE_MARGIN_MS - 1));
+    assert_int_equal(lease.rival_seen_ms, 0);
+}
+
+// Redis counts from when it got the request, we from before we sent it, and stop earlier still.
+static void our_clock_ends_it_before_redis_does(void **state) {
+    (void)state;
+    struct lease lease = held_at(T0);
+    assert_true(lease.held_until_ms < T0 + LEASE_TTL_MS);
+    assert_int_equal(lease.held_until_ms, T0 + LEASE_TTL_MS - LEASE_MARGIN_MS);
+}
+
+static void whoever_lost_it_stops_at_once(void **state) {
+    (void)state;
+    struct lease lease = held_at(T0);
+    lease_answer(&lease, false, "other", T0 + 1000, false, false);
+    assert_string_equal(lease.holder, "other");
+    assert_false(lease_leads(&lease, T0 + 1000)); // though the five seconds that it was given are not over
+    lease_answer(&lease, true, "me", T0 + 7000, false, false);
+    assert_true(lease_leads(&lease, T0 + 7000));
+}
+
+static void who_waits_does_not_lead(void **state) {
+    (void)state;
+    struct lease lease = {.answered_ms = T0}; // as at the start: Redis gets its chance
+    assert_false(lease_leads(&lease, T0 + 1));
+    assert_false(lease_leads(&lease, T0 + 2 * LEASE_RENEW_MS));
+    assert_true(lease_leads(&lease, T0 + 2 * LEASE_RENEW_MS + 1));
+}
+
+static void a_lone_watcher_goes_on_without_redis(void **state) {
+    (void)state;
+    struct lease lease = held_at(T0);
+    for (int64_t ms = T0; ms < T0 + 10 * LEASE_RIVAL_MS; ms += 100) {
+        assert_true(lease_leads(&lease, ms)); // without a gap between the lease's end and Redis counting as away
+    }
+}
+
+// The rival holds the lease and knows of nobody else, so it goes on; both would act.
+static void who_knows_a_rival_never_leads_without_redis(void **state) {
+    (void)state;
+    struct lease lease = {.answered_ms = T0};
+    lease_answer(&lease, false, "other", T0 + 1000, false, false);
+    for (int64_t ms = T0 + 1000; ms < T0 + 100 * LEASE_RIVAL_MS; ms += LEASE_RENEW_MS) {
+        assert_false(lease_leads(&lease, ms));
+    }
+}
+
+// The other one asked in vain: when we lose sight of Redis it will get the lease, and lead.
+static void who_holds_it_and_is_waited_for_stops_without_redis(void **state) {
+    (void)state;
+    struct lease lease = {.answered_ms = T0};
+    lease_answer(&lease, true, "me", T0, false, true);
+    assert_true(lease_leads(&lease, T0 + LEASE_TTL_MS - LEASE_MARGIN_MS - 1));
+    for (int64_t ms = T0 + LEASE_TTL_MS - LEASE_MARGIN_MS; ms < T0 + 10 * LEASE_RIVAL_MS; ms += LEASE_RENEW_MS) {
+        assert_false(lease_leads(&lease, ms));
+    }
+}
+
+// Before the point of no return: the lease must not run out while the node still takes the statement.
+static void what_lasts_is_held_for_long_enough(void **state) {
+    (void)state;
+    struct lease lone = held_at(T0);
+    assert_true(lease_lasts(&lone, lone.held_until_ms, 2500));  // there is nobody who could get it
+    struct lease lease = {0};
+    lease_answer(&lease, true, "me", T0, false, true);
+    assert_true(lease_lasts(&lease, lease.held_until_ms - 2500, 2500));
+    assert_false(lease_lasts(&lease, lease.held_until_ms - 2499, 2500));
+    lease_answer(&lease, false, "other", T0, false, true);
+    assert_false(lease_lasts(&lease, T0, 0));
+}
+
+static void a_rival_of_long_ago_is_no_rival(void **state) {
+    (void)state;
+    struct lease lease = {0};
+    lease_answer(&lease, false, "other", T0, false, false);
+    lease_answer(&lease, true, "me", T0 + LEASE_RIVAL_MS, false, false);
+    assert_false(lease_leads(&lease, T0 + LEASE_RIVAL_MS + LEASE_TTL_MS)); // it may still be there
+    lease_answer(&lease, true, "me", T0 + LEASE_RIVAL_MS + 1, false, false);
+    assert_true(lease_leads(&lease, T0 + LEASE_RIVAL_MS + 1 + LEASE_TTL_MS)); // Redis has not heard of it for a minute
+}
+
+// Emptied, it gives the lease to the first who asks, while the last holder goes on for its five seconds.
+static void what_redis_may_have_forgotten_is_waited_out(void **state) {
+    (void)state;
+    struct lease lease = {.answered_ms = T0};
+    lease_answer(&lease, false, "other", T0, true, false);
+    int64_t got_ms = T0 + 1500;
+    for (int64_t ms = got_ms; ms < got_ms + 60000; ms += LEASE_RENEW_MS) {
+        lease_answer(&lease, true, "me", ms, ms == got_ms, false);
+        assert_int_equal(lease_leads(&lease, ms), ms >= got_ms + LEASE_TTL_MS);
+    }
+    lease_answer(&lease, true, "me", got_ms + 60000, true, false); // it was ours and still is: nobody to wait for
+    assert_true(lease_leads(&lease, got_ms + 60000));
+    struct lease alone = {.answered_ms = T0};
+    lease_answer(&alone, true, "me", T0, true, false);
+    assert_true(lease_leads(&alone, T0));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_holder_leads_for_as_long_as_redis_keeps_it),
+        cmocka_unit_test(our_clock_ends_it_before_redis_does),
+        cmocka_unit_test(whoever_lost_it_stops_at_once),
+        cmocka_unit_test(who_waits_does_not_lead),
+        cmocka_unit_test(a_lone_watcher_goes_on_without_redis),
+        cmocka_unit_test(who_knows_a_rival_never_leads_without_redis),
+        cmocka_unit_test(who_holds_it_and_is_waited_for_stops_without_redis),
+        cmocka_unit_test(what_lasts_is_held_for_long_enough),
+        cmocka_unit_test(a_rival_of_long_ago_is_no_rival),
+        cmocka_unit_test(what_redis_may_have_forgotten_is_waited_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
