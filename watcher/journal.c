@@ -10,7 +10,13 @@
 #include "common/mysql_port.h"
 #include "common/text.h"
 
-enum { BEAT_MS = 1000, WRITE_MS = 1000, CONNECT_MS = 1000, ROWS_MAX = 50 };
+enum {
+    BEAT_MS = 1000,
+    WRITE_MS = 1000,
+    CONNECT_MS = 1000,
+    ROWS_MAX = 50,
+    MYSQL_FENCED = 1290,  // super_read_only came between the heartbeat and the row
+};
 
 struct target {
     char name[NODE_NAME_SIZE], address[64], uuid[NODE_UUID_SIZE];
@@ -139,7 +145,7 @@ static void write_rows(struct journal *journal, const struct target *target, str
             return;
         }
         if (!write_row(journal, target, &row, err)) {
-            if (err->kind != ERR_FAILED) {
+            if (err->kind != ERR_FAILED || err->number == MYSQL_FENCED) {
                 return;  // later
             }
             // A schema without that table, or one that refuses the row: the events say the same.

@@ -172,10 +172,10 @@ static void report_reach(struct watcher *watcher, int node) {
     if (now == before || now == REACH_UNSEEN || (now == REACH_MISSED && before == REACH_UP)) {
         return;  // a single miss is the phase's business; it is told when it lasts or is proved
     }
-    watcher->reach[node] = now;
     if (!watcher->leads) {
-        return;
+        return;  // whoever leads tells it; should that be us later, it is still news to us
     }
+    watcher->reach[node] = now;
     if (now == REACH_UP) {
         report_event(watcher, EVENT_NODE_UP, SEVERITY_INFO, watcher->names[node], 0, MSG_NODE_UP,
                      KVS(KV("node", watcher->names[node]), KV("version", it ? it->version : "")));

@@ -35,7 +35,7 @@ def test_primary_lost_and_back(cluster, fault):
         status = wait_until(lambda: (s := cluster.status())["primary_node"] == B and s, 5, "/status shows it")
         assert status["history"] and {"event_type", "primary_node", "replica_node", "last_failover", "last_backup",
                                       "created_at"} <= status["history"][0].keys()
-        assert "FAILOVER" in types_in_table(cluster)[rows_before:]
+        wait_until(lambda: "FAILOVER" in types_in_table(cluster)[rows_before:], 10, "system_events has the row")
         wait_until(lambda: cluster.phase() in ("DEGRADED", "RESYNC"), 10, "one node serves")
 
         # Back: closed, resynced, streaming, and primary again through a lossless switchover.
@@ -52,7 +52,9 @@ def test_primary_lost_and_back(cluster, fault):
         rescued = ledger.check(cluster, writer)
         if fault == "stop":
             assert rescued == 0, "a clean stop loses nothing"
-    assert {"FAILOVER", "RECOVERY", "SWITCHOVER"} <= set(types_in_table(cluster)[rows_before:])
+    # The watcher writes a row once it knows that the node takes it: a moment after the event.
+    wait_until(lambda: {"FAILOVER", "RECOVERY", "SWITCHOVER"} <= set(types_in_table(cluster)[rows_before:]), 10,
+               "system_events has the rows")
     cluster.assert_same_data()
 
 

@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from lib import ledger
-from lib.cluster import A, B, PORT, inspect, other
+from lib.cluster import A, B, KEY, PORT, inspect, other
 from lib.run import DEV_IMAGE, sh, sh_result, wait_until
 from lib.writer import Writer
 
@@ -143,10 +143,13 @@ def test_wrong_mysql_password_is_not_death(cluster):
 
 
 def test_watcher_with_a_wrong_password_touches_nothing(cluster):
+    """It says so of each node, also of those that refused it before it had the lease."""
     epoch, stamp = cluster.state()["epoch"], cluster.now()
     right = cluster.env["RELEVO_CONTROL_PASSWORD"]
     cluster.env["RELEVO_CONTROL_PASSWORD"] = "wrong-on-purpose"
     try:
+        cluster.docker("stop", "db-watcher")
+        cluster.redis().set(f"{KEY}:lease", "somebody-else", px=4000)
         cluster.compose("up", "-d", "--no-build", "--no-deps", "watcher")
         line = wait_log(cluster, "db-watcher", stamp, A)
         assert "wrong-on-purpose" not in line
