@@ -105,8 +105,14 @@ use_sudo() {
     docker-compose() { sudo --preserve-env docker-compose "$@"; }
 }
 
+# A client alone is no engine; dockerd lives where an ordinary user's PATH does not look.
+engine_installed() {
+    answering || PATH=$PATH:/usr/sbin:/sbin command -v dockerd >/dev/null || as_root docker version >/dev/null 2>&1
+}
+
 ensure_engine() {
-    if ! command -v docker >/dev/null || ! { docker compose version || docker-compose version; } >/dev/null 2>&1; then
+    if ! command -v docker >/dev/null || ! { docker compose version || docker-compose version; } >/dev/null 2>&1 ||
+        ! engine_installed; then
         step "Install Docker: engine and compose, from the distribution" install_docker
         hash -r
     fi

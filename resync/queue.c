@@ -81,9 +81,45 @@ static bool cancel_unstarted(struct queue *queue, const struct job_state *job, e
     return ok;
 }
 
-// A node that is being rebuilt has nothing to compare: a comparison waits, and one under way is given up.
+static bool by_itself(const struct job_state *job) {
+    return is_check(job) && text_equal(job->by, CHECK_BY_ITSELF);
+}
+
+// A node that is being rebuilt has nothing to compare: a comparison waits, and one under way is given up. One that nobody
+// waits for has the time to let the node come back, too.
 static bool in_the_way(const struct queue *queue, const struct cluster_state *cluster, const struct job_state *job) {
-    return is_check(job) && (job_active(state_job(cluster, job->node)) || worker_of(queue, job->node, false));
+    const struct node_state *node = by_itself(job) ? state_node(cluster, job->node) : NULL;
+    return is_check(job) && (job_active(state_job(cluster, job->node)) || worker_of(queue, job->node, false) ||
+                             (node && node->role != ROLE_REPLICA));
+}
+
+// The copy is as unproven as before when the cluster has another epoch. If the node that was copied is the primary by
+// now, the one that it was copied from is compared with it: the pair is the same.
+static bool renew_check(struct queue *queue, const struct cluster_state *cluster, const struct job_state *job) {
+    struct job_state renewed = *job, old = *job;
+    renewed.epoch = cluster->epoch;
+    renewed.phase = JOB_QUEUED;
+    if (text_equal(job->node, cluster->primary)) {
+        (void)text_copy(renewed.node, sizeof renewed.node, job->donor);
+    }
+    if (settings_node(queue->settings, renewed.node) < 0 || text_equal(renewed.node, cluster->primary)) {
+        return cancel_unstarted(queue, job, MSG_RESYNC_STALE);
+    }
+    (void)text_copy(renewed.donor, sizeof renewed.donor, cluster->primary);
+    old.phase = JOB_CANCELLED;
+    (void)msg_render(MSG_VERIFY_RENEWED, log_lang(), KVS(KV("node", renewed.node), KV("primary", renewed.donor)), old.why,
+                     sizeof old.why);
+    struct state_field fields[2] = {0};
+    state_encode_job(&renewed, &fields[0]);
+    state_encode_job(&old, &fields[1]);
+    struct err err = {0};
+    bool ok = store_write(queue->store, fields, text_equal(renewed.node, old.node) ? 1 : 2, &err);
+    free(fields[0].value);
+    free(fields[1].value);
+    if (ok) {
+        LOG_INFO(MSG_VERIFY_RENEWED, KV("node", renewed.node), KV("primary", renewed.donor));
+    }
+    return ok;
 }
 
 static void look_at_job(struct queue *queue, const struct cluster_state *cluster, const struct job_state *job) {
@@ -101,7 +137,7 @@ static void look_at_job(struct queue *queue, const struct cluster_state *cluster
         return;
     }
     if (job->epoch != cluster->epoch) {
-        (void)cancel_unstarted(queue, job, MSG_RESYNC_STALE);
+        (void)(by_itself(job) ? renew_check(queue, cluster, job) : cancel_unstarted(queue, job, MSG_RESYNC_STALE));
         return;
     }
     if (queue->worker_count < 2 * NODE_MAX && !in_the_way(queue, cluster, job)) {

@@ -13,6 +13,7 @@
 
 enum {
     ROW_WAIT_MS = 2000,
+    EPOCH_WAIT_MS = 5000,  // a hand-over breaks our sessions first, and is in the hash a moment later
     ERROR_NO_TABLE = 1146,
     ERROR_NO_SCHEMA = 1049,
 };
@@ -142,6 +143,20 @@ static void end_failed(struct job *job) {
     answer(job, SEVERITY_ERROR, MSG_RESYNC_COMMAND_FAILED, why);
 }
 
+// A comparison that nobody waits for is not given up because the roles changed or the node is rebuilt: the queue begins
+// it again when there is something to compare.
+static bool put_off(struct job *job, enum stop_why stop) {
+    if (stop != STOP_STALE || !is_check(job) || !text_equal(job->state.by, CHECK_BY_ITSELF)) {
+        return false;
+    }
+    pthread_mutex_lock(&job->lock);
+    job->state.phase = JOB_QUEUED;
+    job->state.step[0] = '\0';
+    pthread_mutex_unlock(&job->lock);
+    job_say(job, LOG_LEVEL_INFO, MSG_VERIFY_PUT_OFF, KVS());
+    return true;
+}
+
 static void end_stopped(struct job *job, enum stop_why stop) {
     enum msg msg = is_check(job) ? MSG_VERIFY_STOPPED : stop == STOP_CANCEL ? MSG_RESYNC_CANCELLED : MSG_RESYNC_STALE;
     char why[NODE_WHY_SIZE];
@@ -155,20 +170,30 @@ static void end_stopped(struct job *job, enum stop_why stop) {
     }
 }
 
+// A job that the end of the service stopped stays as it is.
+static void end_undone(struct job *job, enum stop_why stop) {
+    if (stop == STOP_CANCEL || stop == STOP_STALE || stop == STOP_REPLACED) {
+        end_stopped(job, stop);
+    } else if (stop == STOP_NONE) {
+        end_failed(job);
+    }
+}
+
 static void *run(void *arg) {
     struct worker *worker = arg;
     struct job *job = worker->job;
     (void)job_publish(job);
     bool ok = is_check(job) ? verify_run(job) : ladder_run(job);
+    if (!ok && is_check(job) && job->failure.again) {
+        (void)job_pause(job, EPOCH_WAIT_MS);
+    }
     enum stop_why stop = job_stopped(job);
     if (ok && is_check(job)) {
         end_compared(job);
     } else if (ok) {
         end_done(job);
-    } else if (stop == STOP_CANCEL || stop == STOP_STALE || stop == STOP_REPLACED) {
-        end_stopped(job, stop);
-    } else if (stop == STOP_NONE) {
-        end_failed(job);
+    } else if (!put_off(job, stop)) {
+        end_undone(job, stop);
     }
     atomic_store(&worker->ended, true);
     worker->tell(worker->arg);

@@ -82,7 +82,9 @@ void report_decision(struct watcher *watcher, const struct decision *decision) {
     }
     bool phase_changed = decision->phase != watcher->state.phase;
     bool news = phase_changed || decision->rule != watcher->state.rule;
-    bool worth_saying = phase_changed || decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FROZEN;
+    bool writes_wait = watcher->facts.sync == SYNC_STUCK && decision->act == ACT_NONE;
+    bool worth_saying =
+        phase_changed || writes_wait || decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FROZEN;
     say_decision(watcher, decision, news && worth_saying);
     watcher->state.phase = decision->phase;
     if (news) {

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lib.compare import rows
-from lib.resync_lab import Lab
+from lib.resync_lab import PASSWORDS, Lab
 from lib.run import ROOT, wait_until
 
 HARD = (ROOT / "tests/cases/hard_schema.sql").read_text()
@@ -216,12 +216,15 @@ def test_after_a_copy_it_runs_by_itself(lab):
     lab.assert_streams()
 
 
-def test_a_rebuild_comes_first(lab):
-    job_id = queue(lab, by="resync")
+@pytest.mark.parametrize("by, end", [("test", "cancelled"), ("resync", "done")])
+def test_a_rebuild_comes_first(lab, by, end):
+    """What a person asked for is given up, and told so; what follows a copy begins again."""
+    job_id = queue(lab, by=by)
     wait_until(lambda: check(lab).get("compared_rows", 0) > 0, 30, "it compares", every=0.02)
     lab.sql(lab.b, "STOP REPLICA")
     lab.resync("catchup")
-    wait_check(lab, job_id, "cancelled")
+    job = wait_check(lab, job_id, end)
+    assert end != "done" or job["differing"] == 0
     lab.assert_streams()
 
 
@@ -230,3 +233,24 @@ def test_what_cannot_be_compared_says_so(lab):
                  ["DROP TABLE cmp.diverged"]):
         job = verify(lab, "failed")
     assert lab.events("VERIFIED")[-1]["severity"] == "warning" and "transacciones" in job["why"], job
+
+
+def test_a_hand_over_does_not_end_it(lab):  # the last: it swaps the roles
+    """The copied node becomes primary before all is compared: the other one is compared with it, in the new epoch."""
+    job_id = queue(lab, by="resync", donor=lab.a)
+    wait_until(lambda: check(lab).get("compared_rows", 0) > 0, 30, "it compares", every=0.02)
+    lab.sql(lab.a, "SET GLOBAL super_read_only = ON")
+    wait_until(lambda: lab.executed(lab.a) == lab.executed(lab.b), 20, "b has all that a has")
+    lab.sql(lab.b, "STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")
+    lab.epoch += 1
+    lab.hset(epoch=lab.epoch, primary=lab.b, primary_uuid=lab.value(lab.b, "SELECT @@server_uuid"))
+    password = PASSWORDS["RELEVO_REPL_PASSWORD"].replace("'", "''")
+    lab.sql(lab.a, f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{lab.b}', SOURCE_USER = 'repl', SOURCE_SSL = 1,"
+                   f" SOURCE_PASSWORD = '{password}', SOURCE_AUTO_POSITION = 1", "START REPLICA")
+
+    def compared():
+        job = json.loads(lab.cli("HGET", "relevo:appdb", f"verify:{lab.a}") or "{}")
+        return job if job.get("id") == job_id and job["phase"] not in ("queued", "running") else None
+    job = wait_until(compared, 90, "the other node is compared", every=0.1)
+    assert (job["phase"], job["differing"], job["donor"], job["epoch"]) == ("done", 0, lab.b, lab.epoch), job
+    assert check(lab)["phase"] == "cancelled" and lab.a in check(lab)["why"]
