@@ -30,7 +30,7 @@ PURE := $(foreach m,$(PURE),$(if $(wildcard $(m).c),$(m)))
 CFLAGS_COMMON := -std=gnu17 -I. -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum -Wvla -Wformat=2 \
     -Wstrict-prototypes -Wmissing-prototypes -Werror -fno-common -pthread \
     -fstack-protector-strong -fPIE -MMD -MP
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fcf-protection
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-clash-protection $(if $(findstring x86,$(shell $(CC) -dumpmachine)),-fcf-protection)
 CFLAGS_release := -O2 -g $(HARDEN)
 CFLAGS_debug := -O0 -g
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

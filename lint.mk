@@ -21,7 +21,7 @@ cppcheck:
 	@mkdir -p $(LINT)/cppcheck
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --cppcheck-build-dir=$(LINT)/cppcheck --suppress=missingIncludeSystem -I. -D__GNUC__ \
-	    --include=/usr/include/x86_64-linux-gnu/sys/queue.h $(SOURCES)
+	    --include=$(firstword $(wildcard /usr/include/*/sys/queue.h)) $(SOURCES)
 
 # Optimized, whatever the rest is built as: it plays for as long as SIM_SECONDS allow.
 simulation:

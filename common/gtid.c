@@ -100,11 +100,12 @@ static bool read_sequence(struct parser *parser, uint64_t *ret, struct err *err)
     const char *from = parser->at;
     uint64_t value = 0;
     while (is_digit(*parser->at)) {
-        value = value * 10 + (uint64_t)(*parser->at - '0');
-        if (value > SEQUENCE_MAX) {  // checked before each further digit: value * 10 + 9 cannot wrap
+        uint64_t digit = (uint64_t)(*parser->at - '0');
+        if (value > (SEQUENCE_MAX - digit) / 10) {
             parser->at = from;
             return bad(parser, err, "a number above 9223372036854775806");
         }
+        value = value * 10 + digit;
         parser->at++;
     }
     if (parser->at == from || value == 0) {

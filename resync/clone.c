@@ -111,6 +111,7 @@ static bool watch(struct job *job, struct call *call, struct peer *watcher) {
         bool on = job_pause(job, LOOK_EVERY_MS);
         if (!on || now_ms - moved_ms >= STALLED_MS) {
             kill_statement(job, call->peer->name, db_connection_id(call->peer->session));
+            db_interrupt(call->peer->session);  // a node that froze answers nobody: our own wait must end
             return on ? job_fail_rung(job, MSG_CLONE_STALLED, KVS(KVI("seconds", STALLED_MS / 1000))) : false;
         }
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "common/command.h"
 #include "common/mem.h"
 #include "common/store_port.h"
 
@@ -30,9 +31,10 @@ struct hints {
     void *arg;
 };
 
+// What is longer than a command may be is the watcher's to refuse: here it would only pile up.
 static void keep_command(struct hints *hints, char *bytes, size_t length_bytes) {
     pthread_mutex_lock(&hints->lock);
-    if (hints->count < COMMANDS_KEPT) {
+    if (hints->count < COMMANDS_KEPT && length_bytes <= COMMAND_BYTES_MAX) {
         struct command_bytes *command = mem_zero(1, sizeof *command);
         command->bytes = TAKE(bytes);
         command->length_bytes = length_bytes;
