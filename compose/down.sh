@@ -10,12 +10,15 @@ if ! command -v docker >/dev/null; then
     exit 0
 fi
 ensure_engine
+read_env
 if [[ ${1:-} == --volumes ]]; then
     if [[ ${YES:-} != 1 ]]; then
         printf 'This removes both databases, the state in Redis, the rescued transactions and .env. Sure? [y/N] '
         read -r answer || answer=no
         [[ $answer == [yYsS]* ]] || die "nothing was removed"
     fi
+    # The third server's data, too, whether or not its overlay is in use this time.
+    [[ -n ${COMPOSE_FILE:-} ]] || export COMPOSE_FILE=docker-compose.yml:compose/three-nodes.yml
     compose down --volumes --remove-orphans
     rm -f .env
 else

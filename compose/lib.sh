@@ -36,14 +36,20 @@ step() {
     ((SECONDS - begin < 3)) || printf '    %s: done in %d s\n' "${title%%:*}" $((SECONDS - begin))
 }
 
-# What .env says and the shell does not: compose gives the shell precedence, and so do these scripts.
+# What these scripts need of .env, unless the shell sets it: compose gives the shell precedence, too. Everything else is
+# left to compose, which reads the file itself.
 read_env() {
-    local line name
+    local line name value
     [[ -e .env ]] || return 0
     while IFS= read -r line || [[ -n $line ]]; do
-        [[ $line =~ ^([A-Z_][A-Z0-9_]*)=(.*)$ ]] || continue
-        name=${BASH_REMATCH[1]}
-        [[ -n ${!name+set} ]] || export "$name=${BASH_REMATCH[2]//\'/}"
+        [[ ${line%$'\r'} =~ ^(export\ +)?([A-Z_][A-Z0-9_]*)=(.*)$ ]] || continue
+        name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]}
+        case $name in *_IMAGE | *_PORT | COMPOSE_* | EXTRA_CA | RELEVO_CLUSTER) ;; *) continue ;; esac
+        case $value in
+        \"*\" | \'*\') value=${value:1:-1} ;;
+        *) value=${value%%[[:space:]]#*} value=${value%"${value##*[![:space:]]}"} ;;
+        esac
+        [[ -n ${!name+set} ]] || export "$name=$value"
     done <.env
 }
 
@@ -61,13 +67,21 @@ apt_install() {
 
 apt_knows() { [[ -n $(apt-cache search --names-only "^$1\$" 2>/dev/null) ]]; }
 
+compose_installed() { docker compose version >/dev/null 2>&1 || docker-compose version >/dev/null 2>&1; }
+
+# Only what is missing: the distribution's engine would throw out one that came from elsewhere.
 install_docker() {
+    local wanted=()
     # procps: `docker top` runs the ps of this machine.
     apt_install iptables ca-certificates procps || return
-    local wanted=(docker.io)
     # Newer releases ship the client, and Ubuntu compose, under names of their own.
-    if apt_knows docker-cli; then wanted+=(docker-cli); fi
-    if apt_knows docker-compose-v2; then wanted+=(docker-compose-v2); else wanted+=(docker-compose); fi
+    if ! engine_installed; then wanted+=(docker.io); fi
+    if ! command -v docker >/dev/null; then
+        if apt_knows docker-cli; then wanted+=(docker-cli); else wanted+=(docker.io); fi
+    fi
+    if ! compose_installed; then
+        if apt_knows docker-compose-v2; then wanted+=(docker-compose-v2); else wanted+=(docker-compose); fi
+    fi
     apt_install "${wanted[@]}"
 }
 
@@ -111,8 +125,7 @@ engine_installed() {
 }
 
 ensure_engine() {
-    if ! command -v docker >/dev/null || ! { docker compose version || docker-compose version; } >/dev/null 2>&1 ||
-        ! engine_installed; then
+    if ! command -v docker >/dev/null || ! compose_installed || ! engine_installed; then
         step "Install Docker: engine and compose, from the distribution" install_docker
         hash -r
     fi
@@ -137,7 +150,8 @@ compose() {
 registry() {
     if [[ -z ${REGISTRY_ANSWERS:-} ]]; then
         REGISTRY_ANSWERS=no
-        if have hello-world || timeout 20 docker pull -q hello-world >/dev/null 2>&1; then REGISTRY_ANSWERS=yes; fi
+        # shellcheck disable=SC2086 # sudo and its blank, or nothing: timeout runs programs, not functions
+        if have hello-world || timeout --foreground 20 ${PREFIX}docker pull -q hello-world >/dev/null 2>&1; then REGISTRY_ANSWERS=yes; fi
         [[ $REGISTRY_ANSWERS == yes ]] || say "No image registry answers: images are built here from Debian packages"
     fi
     [[ $REGISTRY_ANSWERS == yes ]]
@@ -185,6 +199,7 @@ get_image() {
     relevo-base:local) build_base ;;
     relevo-mysql:local) step "MySQL image: from Debian packages" build_image "$1" compose/mysql ;;
     relevo-redis:local) step "Redis image: from Debian packages" build_image "$1" compose/redis ;;
+    relevo-haproxy:local) step "HAProxy image: from Debian packages" build_image "$1" compose/haproxy ;;
     *) step "Pull $1" docker pull "$1" ;;
     esac
 }

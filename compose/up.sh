@@ -51,30 +51,80 @@ images() {
     [[ -n ${EXTRA_CA+set} ]] || EXTRA_CA=$(extra_ca)
     export EXTRA_CA
     # One after the other would leave a core idle: unpacking packages and compiling go well together.
-    { get_image "$MYSQL_IMAGE" && get_image "$REDIS_IMAGE"; } &
+    {
+        get_image "$MYSQL_IMAGE" && get_image "$REDIS_IMAGE" &&
+            if [[ ${COMPOSE_FILE:-} == *haproxy.yml* ]]; then get_image "${HAPROXY_IMAGE:-relevo-haproxy:local}"; fi
+    } &
     local others=$!
     step "Services: compiling and packing watcher, resync and dashboard" build_services
     wait $others || exit 1
 }
 
-state() { docker exec redis redis-cli --raw HGET relevo:appdb "$1" 2>/dev/null || true; }
+state() { docker exec redis redis-cli --raw HGET "relevo:${RELEVO_CLUSTER:-appdb}" "$1" 2>/dev/null || true; }
 
-# True when the watcher calls it NORMAL: one primary, and a replica that streams.
+SERVICES=(db-watcher db-resync fastapi-dashboard)
+
+services_healthy() {
+    [[ $(docker inspect -f '{{.State.Health.Status}}' "${SERVICES[@]}" 2>/dev/null | sort -u) == healthy ]]
+}
+
+# A service that ends at once, again and again, has said why.
+die_if_crashing() {
+    local name
+    for name in "${SERVICES[@]}" redis; do
+        [[ $(docker inspect -f '{{.State.Status}}' "$name" 2>/dev/null) == restarting ]] || continue
+        docker logs --tail 3 "$name" >&2
+        die "$name does not stay up; its last lines are above"
+    done
+}
+
+give_up() {
+    docker ps -a --filter network=relevo --format '    {{.Names}}: {{.Status}}' >&2
+    docker logs --tail 15 db-watcher >&2 || true
+    die "$1; \`docker logs db-watcher\` and \`docker logs db-resync\` say why"
+}
+
+# Until the watcher calls it NORMAL (one primary, and a replica that streams) or FROZEN, in which case a person stopped
+# it. What Redis remembers of an earlier run does not count: $1 is when this one began, in ms.
 wait_until_replicating() {
-    local begin=$SECONDS phase why told=''
-    while ((SECONDS - begin < ${RELEVO_UP_TIMEOUT_S:-180})); do
-        phase=$(state phase)
-        if [[ $phase == NORMAL ]]; then return 0; fi
-        why=$(state why)
+    local begin=$SECONDS patience=${RELEVO_UP_TIMEOUT_S:-180} phase why told='' orphaned=''
+    while ((SECONDS - begin < patience)); do
+        phase='' why=''
+        if [[ $(state updated_ms) -gt $1 ]]; then phase=$(state phase) why=$(state why); fi
+        if [[ $phase == NORMAL || $phase == FROZEN ]] && services_healthy; then return 0; fi
         if [[ -n $phase && "$phase $why" != "$told" ]]; then
             told="$phase $why"
             printf '    %s%s\n' "$phase" "${why:+: $why}"
         fi
+        if ((SECONDS - begin > 15)); then die_if_crashing; fi
+        if [[ $phase != NO_PRIMARY ]]; then orphaned=''; else orphaned=${orphaned:-$SECONDS}; fi
+        if [[ -n $orphaned ]] && ((SECONDS - orphaned > 30)); then die "nobody is primary: $why"; fi
         sleep 0.5
     done
-    docker ps -a --filter network=relevo --format '    {{.Names}}: {{.Status}}' >&2
-    docker logs --tail 15 db-watcher >&2 || true
-    die "the replica does not stream after ${RELEVO_UP_TIMEOUT_S:-180} s; \`docker logs db-watcher\` and \`docker logs db-resync\` say why"
+    give_up "the replica does not stream after $patience s"
+}
+
+tell() {
+    local page=http://localhost:${DASHBOARD_PORT:-8000} cluster=relevo:${RELEVO_CLUSTER:-appdb}
+    if [[ $(state phase) == FROZEN ]]; then
+        printf '\nRelevo is up (%s s), and does nothing by itself: %s\n' "$1" "$(state why)"
+    else
+        printf '\nRelevo is up (%s s): %s is primary, and its replica streams.\n' "$1" "$(state primary)"
+    fi
+    cat <<END
+
+    page     $page/static/dashboard.html
+    API      $page/docs   $page/status
+    MySQL    mysql-primary 127.0.0.1:${MYSQL_PRIMARY_PORT:-3307}, mysql-replica 127.0.0.1:${MYSQL_REPLICA_PORT:-3308}, user app (TLS)
+    secrets  in .env; the page's buttons want RELEVO_API_TOKEN
+
+Now try:
+
+    ${PREFIX}docker stop mysql-primary && ${PREFIX}docker logs -f db-watcher     # the replica takes over
+    ${PREFIX}docker start mysql-primary && ${PREFIX}docker logs -f db-resync     # it comes back
+    ${PREFIX}docker exec redis redis-cli PUBLISH $cluster:commands "switchover mysql-replica"
+    make down                                                  # stop; the data stay
+END
 }
 
 main() {
@@ -84,33 +134,19 @@ main() {
         images
         return
     fi
-    local begin=$SECONDS
+    local begin=$SECONDS since_ms
     # A checkout made under a strict umask would be unreadable inside the containers.
-    chmod -R a+rX compose/mysql compose/redis DB.sql
+    chmod -R a+rX compose/mysql compose/redis compose/haproxy static DB.sql
     ensure_engine
     read_env
     images
     write_env
     say "Starting the cluster"
-    compose up -d --no-build --remove-orphans
+    since_ms=$(date +%s%3N)
+    compose up -d --no-build
     say "Waiting until the replica streams"
-    wait_until_replicating
-    cat <<END
-
-Relevo is up ($((SECONDS - begin)) s): $(state primary) is primary, and its replica streams.
-
-    page     http://localhost:8000/static/dashboard.html
-    API      http://localhost:8000/docs   http://localhost:8000/status
-    MySQL    mysql-primary 127.0.0.1:3307, mysql-replica 127.0.0.1:3308, user app (TLS)
-    secrets  in .env; the page's buttons want RELEVO_API_TOKEN
-
-Now try:
-
-    ${PREFIX}docker stop mysql-primary && ${PREFIX}docker logs -f db-watcher     # the replica takes over
-    ${PREFIX}docker start mysql-primary && ${PREFIX}docker logs -f db-resync     # it comes back
-    ${PREFIX}docker exec redis redis-cli PUBLISH relevo:appdb:commands "switchover mysql-replica"
-    make down                                                  # stop; the data stay
-END
+    wait_until_replicating "$since_ms"
+    tell $((SECONDS - begin))
 }
 
 main "$@"

@@ -57,3 +57,20 @@ def test_clients_of_one_port_follow_the_primary(balanced):
     wait_until(lambda: server_id(cluster, WRITERS) == 1, 20, "and back")
     cluster.wait_normal(A)
     cluster.assert_same_data()
+
+
+def test_losing_the_dashboard_ends_no_session(balanced):
+    """Nobody can be asked who is primary: sessions go on, and when it answers again new ones are let in."""
+    cluster = balanced
+    cluster.written = 0
+    wait_until(lambda: server_id(cluster, WRITERS) == 1, 30, "the writers' port leads to the primary")
+    session = pymysql.connect(host="127.0.0.1", port=WRITERS, user="tester", password=cluster.env["TESTER_PASSWORD"],
+                              read_timeout=20, autocommit=True, ssl={"check_hostname": False, "verify_mode": "none"})
+    with session, session.cursor() as cursor:
+        for lose, back in (("stop", "start"), ("pause", "unpause")):
+            cluster.docker(lose, "fastapi-dashboard")
+            for _ in range(30):  # twice as long as a server needs to be given up
+                cursor.execute("SELECT SLEEP(0.1)")
+            cluster.docker(back, "fastapi-dashboard")
+            wait_until(lambda: server_id(cluster, WRITERS) == 1, 30, "new sessions are let in again")
+            cursor.execute("INSERT INTO traffic.writes (id, port) VALUES (%s, 0)", (-cluster.written,))

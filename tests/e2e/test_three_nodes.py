@@ -11,7 +11,7 @@ C = "mysql-third"
 
 @pytest.fixture
 def three(bare_cluster):
-    bare_cluster.overlays = (ROOT / "compose/three-nodes.yml",)
+    bare_cluster.overlays = (ROOT / "compose/three-nodes.yml", ROOT / "tests/e2e/override-third.yml")
     bare_cluster.env["RELEVO_FAILBACK"] = "manual"
     bare_cluster.up()
     wait_until(lambda: bare_cluster.phase() == "NORMAL", 180, "NORMAL with three nodes", every=0.3)
