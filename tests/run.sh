@@ -15,9 +15,19 @@ variant() { workshop make -s --no-print-directory -f build.mk -j"$(nproc)" -O VA
 
 stage() { printf '\n==== %s\n' "$*"; }
 
+# The end-to-end tests need the containers' names and ports for a project of their own.
+refuse_beside_another() {
+    local name project
+    for name in mysql-primary mysql-replica redis db-watcher db-resync fastapi-dashboard; do
+        project=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project"}}' "$name" 2>/dev/null || true)
+        [[ -z $project || $project == relevo-test ]] || die "$name of another project runs: stop it first (make down)"
+    done
+}
+
 begin=$SECONDS
 ensure_engine
 read_env
+refuse_beside_another
 name_images
 stage "Images"
 compose/up.sh --images

@@ -1,0 +1,73 @@
+"""`make up`, `make down`, `make clean` as scripts: in a copy of the checkout, on the tests' own project and volumes."""
+import os
+import shutil
+import time
+
+import pytest
+
+from lib.cluster import A, CONTAINERS, PROJECT, inspect
+from lib.run import BUILD, ROOT, sh_result
+
+VOLUMES = [f"relevo-test-{name}" for name in ("mysql-primary", "mysql-replica", "redis", "rescued")]
+
+
+@pytest.fixture
+def checkout(bare_cluster):
+    """(folder, run): run starts a script of it as a person's shell would, and returns exit code and output."""
+    folder = BUILD / "test/checkout"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", ".env", "__pycache__"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RELEVO_")}
+    environment |= {name: bare_cluster.env[name] for name in ("MYSQL_IMAGE", "REDIS_IMAGE", "BASE_IMAGE")}
+    environment |= {"COMPOSE_FILE": "docker-compose.yml:tests/e2e/override.yml", "COMPOSE_PROJECT_NAME": PROJECT}
+
+    def run(script, *words, **more):
+        return sh_result("bash", folder / "compose" / script, *words, timeout=300, stdin="", env=environment | more)
+    yield folder, run
+    run("down.sh", "--volumes", YES="1")
+    shutil.rmtree(folder)
+
+
+def identities():
+    return [inspect(c, "{{.Id}} {{.State.StartedAt}}") for c in CONTAINERS]
+
+
+def test_up_twice_then_down_and_clean(checkout):
+    folder, run = checkout
+    code, said = run("up.sh")
+    assert code == 0 and f"{A} is primary" in said and "8000/static/dashboard.html" in said, said
+    for container in CONTAINERS:
+        assert inspect(container, "{{.State.Health.Status}}") == "healthy", container
+    env = folder / ".env"
+    assert env.stat().st_mode & 0o077 == 0 and "RELEVO_API_TOKEN=" in env.read_text()
+
+    # Again: nothing changes.
+    before, settings = identities(), env.read_text()
+    code, said = run("up.sh")
+    assert code == 0 and f"{A} is primary" in said, said
+    assert identities() == before and env.read_text() == settings
+
+    # A setting out of range: it says which, and what Redis remembers is not taken for success.
+    env.write_text(settings + 'RELEVO_PROBE_MS="1"   # too often\n')
+    begin = time.monotonic()
+    code, said = run("up.sh")
+    assert code != 0 and "RELEVO_PROBE_MS" in said and "does not stay up" in said, said
+    assert time.monotonic() - begin < 120
+    env.write_text(settings + "RELEVO_LANG='en' # English\n")
+    code, said = run("up.sh")
+    assert code == 0, said
+
+    # Maintenance is no failure, and is told.
+    sh_result("docker", "exec", "redis", "redis-cli", "PUBLISH", "relevo:appdb:commands", "maintenance on")
+    code, said = run("up.sh")
+    assert code == 0 and ("does nothing by itself" in said or f"{A} is primary" in said), said
+
+    # The data stay, then go only when asked.
+    code, said = run("down.sh")
+    assert code == 0 and not any(inspect(c, "{{.Id}}") for c in CONTAINERS), said
+    assert all(sh_result("docker", "volume", "inspect", v)[0] == 0 for v in VOLUMES)
+    code, said = run("down.sh", "--volumes", YES="0")
+    assert code != 0 and "nothing was removed" in said and env.exists(), said
+    code, said = run("down.sh", "--volumes", YES="1")
+    assert code == 0 and not env.exists(), said
+    assert not any(sh_result("docker", "volume", "inspect", v)[0] == 0 for v in VOLUMES)
