@@ -9,7 +9,7 @@ RUN apt-get -o Acquire::Check-Valid-Until=false update \
         gcc libc6-dev make pkgconf \
         libmysqlclient-dev libevhtp-dev libevent-dev libjansson-dev libhiredis-dev zlib1g-dev libzstd-dev libssl-dev \
         libcmocka-dev clang clang-tidy clang-format cppcheck libclang-rt-dev \
-        python3 python3-pytest python3-selenium python3-redis python3-pymysql python3-cryptography \
+        python3 python3-pytest python3-pytest-rerunfailures python3-selenium python3-redis python3-pymysql python3-cryptography \
         chromium chromium-driver fonts-dejavu-core fonts-noto-color-emoji \
         mysql-client redis-server redis-tools docker-cli docker-compose \
         iproute2 iptables procps util-linux git ca-certificates shellcheck \

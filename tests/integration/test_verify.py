@@ -237,8 +237,8 @@ def test_what_cannot_be_compared_says_so(lab):
 
 def test_a_hand_over_does_not_end_it(lab):  # the last: it swaps the roles
     """The copied node becomes primary before all is compared: the other one is compared with it, in the new epoch."""
-    job_id = queue(lab, by="resync", donor=lab.a)
-    wait_until(lambda: check(lab).get("compared_rows", 0) > 0, 30, "it compares", every=0.02)
+    job_id = lab.resync("clone")["id"] + "-verify"
+    wait_until(lambda: check(lab).get("id") == job_id and check(lab)["compared_rows"] > 0, 30, "it compares", every=0.02)
     lab.sql(lab.a, "SET GLOBAL super_read_only = ON")
     wait_until(lambda: lab.executed(lab.a) == lab.executed(lab.b), 20, "b has all that a has")
     lab.sql(lab.b, "STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")

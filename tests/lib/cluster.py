@@ -14,7 +14,7 @@ import redis as redis_client
 
 from . import api
 from .compare import compare_all_tables, rows
-from .run import BUILD, ROOT, sh, sh_result, wait_until
+from .run import BUILD, ROOT, NotInTime, sh, sh_result, wait_until
 
 PROJECT = "relevo-test"
 NAME = "appdb"
@@ -173,9 +173,9 @@ class Cluster:
     def wait_event(self, mark, timeout=20, **fields):
         try:
             return wait_until(lambda: self.events(mark, **fields), timeout, f"event {fields}")[-1]
-        except AssertionError as failure:
+        except NotInTime as failure:
             seen = [(e["type"], e.get("node"), e.get("why")) for e in self.events(mark)]
-            raise AssertionError(f"{failure}; events since: {seen}") from None
+            raise NotInTime(f"{failure}; events since: {seen}") from None
 
     def command(self, text):
         """Types the command as a person would."""

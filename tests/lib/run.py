@@ -26,6 +26,10 @@ def sh_result(*argv, timeout=60, stdin=None, env=None):
     return done.returncode, done.stdout
 
 
+class NotInTime(AssertionError):
+    """Something did not come true before its deadline: alone among failures this may be the machine's fault."""
+
+
 def wait_until(predicate, timeout, what, every=0.05):
     """Polls predicate until it returns something true, and returns that. An exception counts as "not yet"; the last
     answer or exception is in the failure's text."""
@@ -38,5 +42,5 @@ def wait_until(predicate, timeout, what, every=0.05):
         except Exception as problem:  # noqa: BLE001 - anything the polled thing may raise while it is not ready
             last = problem
         if time.monotonic() >= until:
-            raise AssertionError(f"not within {timeout} s: {what}; last answer: {last!r}")
+            raise NotInTime(f"not within {timeout} s: {what}; last answer: {last!r}")
         time.sleep(every)
