@@ -20,6 +20,10 @@ static void on_event(void *arg, const struct event_record *event) {
     streams_event(arg, event);
 }
 
+static void on_history(void *arg) {
+    streams_history(arg);
+}
+
 static void on_line(void *arg, enum service service, const char *line) {
     streams_line(arg, service, line);
 }
@@ -55,7 +59,7 @@ static int serve(const struct settings *settings, const struct files *files) {
         if (settings->api_token[0] == '\0') {
             LOG_WARN(MSG_DASHBOARD_ACTIONS_OFF);
         }
-        feed_listen(feed, &(struct feed_listener){on_state, on_event, on_line, http_streams(http)});
+        feed_listen(feed, &(struct feed_listener){on_state, on_history, on_event, on_line, http_streams(http)});
         on_alive(NULL);
         loop_every(loop, ALIVE_MS, on_alive, NULL);
         loop_run(loop);

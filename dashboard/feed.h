@@ -11,7 +11,8 @@ struct feed;
 // Told after the snapshot has changed.
 struct feed_listener {
     void (*state)(void *arg);
-    void (*event)(void *arg, const struct event_record *event);
+    void (*history)(void *arg);  // read for the first time; what is in it is not told one by one
+    void (*event)(void *arg, const struct event_record *event);  // also what was appended while Redis was away
     void (*line)(void *arg, enum service service, const char *line);
     void *arg;
 };

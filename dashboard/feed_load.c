@@ -75,8 +75,13 @@ static void on_history(redisAsyncContext *context, void *data, void *arg) {
     if (reply == NULL) {
         return;
     }
+    bool first = !feed->snapshot->loaded;
     snapshot_forget_events(feed->snapshot);
     load_stream(feed, FEED_HISTORY, reply);
+    snapshot_history_loaded(feed->snapshot);
+    if (first && feed->listener.history != NULL) {
+        feed->listener.history(feed->listener.arg);
+    }
     if (reply->elements > 0) {
         const redisReply *oldest = reply->element[reply->elements - 1];
         if (oldest->elements == 2 && feed->snapshot->milestones.count < SNAPSHOT_MILESTONES / 2) {

@@ -77,18 +77,19 @@ void feed_read_state(struct feed *feed) {
     }
 }
 
-static void take_event(struct feed *feed, const char *json, size_t length, bool tell) {
+static void take_event(struct feed *feed, const char *json, size_t length) {
     struct event_record event;
     struct err err = {0};
     if (!event_decode(json, length, &event, &err)) {
         LOG_WARN(MSG_FEED_SKIPPED, KV("where", feed->streams[FEED_HISTORY]), KV("error", err.text));
         return;
     }
+    bool news = snapshot_is_news(feed->snapshot, &event);
     if (!snapshot_take_event(feed->snapshot, &event)) {
         feed->loaded = false;  // numbered anew: Redis lost its history. The next tick reads all again
         return;
     }
-    if (tell && feed->listener.event != NULL) {
+    if (news && feed->listener.event != NULL) {
         feed->listener.event(feed->listener.arg,
                              snapshot_event(&feed->snapshot->events, feed->snapshot->events.count - 1));
     }
@@ -98,7 +99,7 @@ void feed_take_entry(void *arg, enum feed_stream stream, const char *id, const c
     struct feed *feed = arg;
     text_copy(feed->last_id[stream], sizeof feed->last_id[stream], id);
     if (stream == FEED_HISTORY) {
-        take_event(feed, value, length, tell);
+        take_event(feed, value, length);
         return;
     }
     enum service service = stream == FEED_LOG_WATCHER ? SERVICE_WATCHER : SERVICE_RESYNC;

@@ -57,6 +57,7 @@ void snapshot_free(struct snapshot *snapshot) {
     ring_clear(&snapshot->milestones);
     free(snapshot->events.entries);
     free(snapshot->milestones.entries);
+    free(snapshot->before);
     snapshot_forget_lines(snapshot);
     state_done(&snapshot->state);
     free(snapshot);
@@ -104,6 +105,15 @@ static bool is_known(const struct snapshot *snapshot, int64_t seq) {
     return false;
 }
 
+bool snapshot_is_news(const struct snapshot *snapshot, const struct event_record *event) {
+    for (size_t i = 0; i < snapshot->before_count; i++) {
+        if (snapshot->before[i].seq == event->seq && snapshot->before[i].ts_ms == event->ts_ms) {
+            return false;
+        }
+    }
+    return snapshot->loaded;
+}
+
 bool snapshot_take_event(struct snapshot *snapshot, struct event_record *event) {
     int64_t newest = snapshot->newest_seq;
     if (event->seq <= newest && (event->seq + LATE_MOST <= newest || is_known(snapshot, event->seq))) {
@@ -111,7 +121,7 @@ bool snapshot_take_event(struct snapshot *snapshot, struct event_record *event) 
         return false;
     }
     snapshot->newest_seq = event->seq > newest ? event->seq : newest;
-    snapshot->counted[event->type]++;
+    snapshot->counted[event->type] += snapshot_is_news(snapshot, event);
     if (snapshot_is_milestone(event->type)) {
         ring_append(&snapshot->milestones, event_copy(event));
     }
@@ -126,18 +136,34 @@ void snapshot_take_older(struct snapshot *snapshot, struct event_record *event) 
         event_done(event);
         return;
     }
-    snapshot->counted[event->type]++;
     ring->first = (ring->first + ring->capacity - 1) % ring->capacity;
     ring->count++;
     *ring_at(ring, 0) = *event;
     *event = (struct event_record){0};
 }
 
+static void forget_marks(struct snapshot *snapshot) {
+    free(snapshot->before);
+    snapshot->before = NULL;
+    snapshot->before_count = 0;
+}
+
 void snapshot_forget_events(struct snapshot *snapshot) {
+    const struct snapshot_ring *ring = &snapshot->events;
+    forget_marks(snapshot);
+    snapshot->before = mem_zero(ring->capacity, sizeof *snapshot->before);
+    for (size_t i = 0; i < ring->count; i++) {
+        const struct event_record *event = ring_at(ring, i);
+        snapshot->before[snapshot->before_count++] = (struct snapshot_mark){event->seq, event->ts_ms};
+    }
     ring_clear(&snapshot->events);
     ring_clear(&snapshot->milestones);
     snapshot->newest_seq = 0;
-    memset(snapshot->counted, 0, sizeof snapshot->counted);
+}
+
+void snapshot_history_loaded(struct snapshot *snapshot) {
+    forget_marks(snapshot);
+    snapshot->loaded = true;
 }
 
 void snapshot_take_line(struct snapshot *snapshot, enum service service, const char *line, size_t length_bytes) {

@@ -27,6 +27,11 @@ struct snapshot_log {
     size_t first, count;
 };
 
+// Which event it was: after a loss of Redis a number may come again.
+struct snapshot_mark {
+    int64_t seq, ts_ms;
+};
+
 struct snapshot {
     struct cluster_state state;
     bool known;                 // the hash was read and is not empty
@@ -38,7 +43,10 @@ struct snapshot {
     int64_t newest_seq;
     struct snapshot_ring events, milestones;
     struct snapshot_log logs[SNAPSHOT_LOGS];
-    uint64_t counted[EVENT_TYPE_COUNT];  // since the dashboard started, with the history that it found
+    bool loaded;                   // the history was read once: what is new from then on is news
+    struct snapshot_mark *before;  // what was known before the history was read anew, while it is being read
+    size_t before_count;
+    uint64_t counted[EVENT_TYPE_COUNT];  // news since the dashboard started; never falls
 };
 
 struct snapshot *snapshot_new(struct moment now);
@@ -52,7 +60,10 @@ void snapshot_connected(struct snapshot *snapshot, bool connected, struct moment
 bool snapshot_take_event(struct snapshot *snapshot, struct event_record *event);
 // Takes over an event older than everything known; kept only if it is a milestone and there is room.
 void snapshot_take_older(struct snapshot *snapshot, struct event_record *event);
-void snapshot_forget_events(struct snapshot *snapshot);  // before the history is read anew
+void snapshot_forget_events(struct snapshot *snapshot);   // before the history is read anew
+void snapshot_history_loaded(struct snapshot *snapshot);  // after that
+// It happened while the dashboard runs and was not known before, not even before the history was read anew.
+bool snapshot_is_news(const struct snapshot *snapshot, const struct event_record *event);
 
 void snapshot_take_line(struct snapshot *snapshot, enum service service, const char *line, size_t length_bytes);
 void snapshot_forget_lines(struct snapshot *snapshot);

@@ -16,6 +16,8 @@ struct stream {
     struct streams *streams;
     struct bufferevent *bev;
     enum lang lang;
+    bool early;  // came before the history was known
+    int64_t resume_seq;
     TAILQ_ENTRY(stream) link;
 };
 
@@ -183,7 +185,8 @@ bool streams_room(const struct streams *streams) {
 
 // What a listener missed: all after resume_seq that is still known, or the last ones if it knows nothing, or if its
 // number lies ahead of ours (the history was wiped).
-static void catch_up(struct stream *stream, const struct api_world *world, int64_t resume_seq) {
+static void catch_up(struct stream *stream, const struct api_world *world) {
+    int64_t resume_seq = stream->resume_seq;
     const struct snapshot_ring *ring = &world->snapshot->events;
     bool fresh = resume_seq < 0 || resume_seq > world->snapshot->newest_seq;
     for (size_t i = 0; i < ring->count; i++) {
@@ -197,7 +200,7 @@ static void catch_up(struct stream *stream, const struct api_world *world, int64
 
 void streams_adopt(struct streams *streams, struct bufferevent *bev, int64_t resume_seq, enum lang lang) {
     struct stream *stream = mem_zero(1, sizeof *stream);
-    *stream = (struct stream){.streams = streams, .bev = bev, .lang = lang};
+    *stream = (struct stream){.streams = streams, .bev = bev, .lang = lang, .resume_seq = resume_seq};
     TAILQ_INSERT_TAIL(&streams->list, stream, link);
     streams->count++;
     bufferevent_setcb(bev, on_read, NULL, on_gone, stream);
@@ -207,5 +210,17 @@ void streams_adopt(struct streams *streams, struct bufferevent *bev, int64_t res
     evbuffer_add_printf(bufferevent_get_output(bev), "retry: 1000\n\n");
     AUTO_TEXT char *json = api_stream_state(&world, lang);
     send_state(stream, json);
-    catch_up(stream, &world, resume_seq);
+    stream->early = !world.snapshot->loaded;
+    catch_up(stream, &world);
+}
+
+void streams_history(struct streams *streams) {
+    struct api_world world = streams->world(streams->arg);
+    struct stream *stream;
+    TAILQ_FOREACH(stream, &streams->list, link) {
+        if (stream->early) {
+            stream->early = false;
+            catch_up(stream, &world);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 // /api/v1/stream: server-sent events. Each listener gets the state at once and whenever it changes, each event once and
-// in order (resuming by Last-Event-ID), new log lines, and a heartbeat with the ages. Who cannot keep up is dropped.
+// in order (resuming by Last-Event-ID; of those that were appended while Redis was out of reach the last 500), new log
+// lines, and a heartbeat with the ages. Who cannot keep up is dropped.
 // Loop's thread.
 #pragma once
 #include "api.h"
@@ -24,5 +25,6 @@ bool streams_room(const struct streams *streams);
 void streams_adopt(struct streams *streams, struct bufferevent *bev, int64_t resume_seq, enum lang lang);
 
 void streams_state(struct streams *streams);
+void streams_history(struct streams *streams);  // it is known now: who came before that catches up
 void streams_event(struct streams *streams, const struct event_record *event);
 void streams_line(struct streams *streams, enum service service, const char *line);

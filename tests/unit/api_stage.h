@@ -77,6 +77,7 @@ static inline int set_up(void **ret) {
                                       .command_id = "c0ffee",
                                       .version = "test"};
     snapshot_connected(stage->snapshot, true, now);
+    snapshot_history_loaded(stage->snapshot);
     set_state(stage, "NORMAL");
     *ret = stage;
     return 0;
@@ -86,7 +87,7 @@ static inline int tear_down(void **state) {
     struct stage *stage = *state;
     api_answer_done(&stage->answer);
     json_decref(stage->json);
-    json_decref(stage->world.rescued);
+    json_decref(stage->world.rescued.files);
     snapshot_free(stage->snapshot);
     free(stage);
     return 0;

@@ -32,7 +32,6 @@ static void keeps_the_newest_events(void **unused) {
     // The failover is long out of the ring, and still remembered.
     assert_int_equal(snapshot->milestones.count, 1);
     assert_int_equal(snapshot_event(&snapshot->milestones, 0)->seq, 3);
-    assert_int_equal(snapshot->counted[EVENT_FAILOVER], 1);
     snapshot_free(snapshot);
 }
 
@@ -48,7 +47,40 @@ static void takes_each_event_once(void **unused) {
     assert_int_equal(snapshot->newest_seq, 502);
     snapshot_forget_events(snapshot);
     assert_true(take(snapshot, 1, EVENT_ACK));
+    snapshot_free(snapshot);
+}
+
+static bool is_news(struct snapshot *snapshot, int64_t seq, int64_t ts_ms) {
+    struct event_record event = event_of(seq, EVENT_ACK);
+    event.ts_ms = ts_ms;
+    bool news = snapshot_is_news(snapshot, &event);
+    assert_true(snapshot_take_event(snapshot, &event));
+    return news;
+}
+
+// Whatever Redis goes through, an event is news once, and the counter never falls.
+static void tells_news_from_what_was_read_again(void **unused) {
+    (void)unused;
+    struct snapshot *snapshot = snapshot_new(start);
+    snapshot_forget_events(snapshot);
+    assert_false(is_news(snapshot, 1, 100));  // it happened before the dashboard started
+    snapshot_history_loaded(snapshot);
+    assert_true(is_news(snapshot, 2, 200));
     assert_int_equal(snapshot->counted[EVENT_ACK], 1);
+
+    snapshot_forget_events(snapshot);  // Redis was away, and one was appended meanwhile
+    assert_false(is_news(snapshot, 1, 100));
+    assert_false(is_news(snapshot, 2, 200));
+    assert_true(is_news(snapshot, 3, 300));
+    snapshot_history_loaded(snapshot);
+    assert_int_equal(snapshot->counted[EVENT_ACK], 2);
+
+    snapshot_forget_events(snapshot);  // its history was lost, and has come as far as the old one again
+    for (int64_t seq = 1; seq <= 4; seq++) {
+        assert_true(is_news(snapshot, seq, 1000 + seq));
+    }
+    snapshot_history_loaded(snapshot);
+    assert_int_equal(snapshot->counted[EVENT_ACK], 6);
     snapshot_free(snapshot);
 }
 
@@ -127,7 +159,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_newest_events),     cmocka_unit_test(takes_each_event_once),
         cmocka_unit_test(puts_older_milestones_first), cmocka_unit_test(knows_how_old_it_is),
-        cmocka_unit_test(keeps_the_last_lines),
+        cmocka_unit_test(keeps_the_last_lines),        cmocka_unit_test(tells_news_from_what_was_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
