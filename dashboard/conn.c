@@ -32,6 +32,8 @@ struct conn {
     struct gate gate;
     struct evbuffer *early;  // what came after the request that is being answered
     struct event *deadline;
+    struct evbuffer_cb_entry *progress;
+    size_t sent_bytes;  // of the answer, since the deadline was set
     bool head_seen, continued, ended, shut;
     bool *gone;  // set when the connection is freed inside a callback
     void **ticket;
@@ -82,6 +84,7 @@ static void hand_over(struct conn *conn, struct evbuffer *input) {
         evbuffer_free(request);
     }
     conn->phase = CONN_ANSWERING;
+    conn->sent_bytes = 0;
     arm(conn, CONN_ANSWER_MS);
     conn->their_read(conn->bev, conn->connection);  // conn may be gone after this
 }
@@ -165,6 +168,17 @@ static void on_write(struct bufferevent *bev, void *arg) {
     }
 }
 
+// The kernel has taken part of an answer.
+static void on_progress(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg) {
+    (void)output;
+    struct conn *conn = arg;
+    conn->sent_bytes += info->n_deleted;
+    if (conn->phase == CONN_ANSWERING && conn->sent_bytes >= CONN_ANSWER_BYTES) {
+        conn->sent_bytes = 0;
+        arm(conn, CONN_ANSWER_MS);
+    }
+}
+
 static void on_event(struct bufferevent *bev, short events, void *arg) {
     struct conn *conn = arg;
     if (conn->phase == CONN_ANSWERING && events == (BEV_EVENT_EOF | BEV_EVENT_READING)) {
@@ -205,20 +219,33 @@ void conns_free(struct conns *conns) {
     free(conns);
 }
 
-// A flood of connections that send nothing must not lock others out: the one that has waited longest makes room.
+// Who makes room: of those that ask for nothing the one that has waited longest; else, of those whose answer is on its
+// way, the one that has taken nothing of it for longest. Never one that waits for the answer to a command: it has shown
+// the token, and Redis has 3 s for it.
+static struct conn *least_needed(struct conns *conns) {
+    struct conn *conn, *deaf = NULL;
+    TAILQ_FOREACH(conn, &conns->list, link) {
+        if (conn->phase != CONN_ANSWERING) {
+            return conn;
+        }
+        if (deaf == NULL && conn->ticket == NULL) {
+            deaf = conn;
+        }
+    }
+    return deaf;
+}
+
+// A flood of connections that send nothing, or read nothing, must not lock others out.
 static bool make_room(struct conns *conns) {
     if (conns->count < CONNS_MAX) {
         return true;
     }
     LOG_WARN(MSG_DASHBOARD_FULL, KVI("count", conns->count));
-    struct conn *conn;
-    TAILQ_FOREACH(conn, &conns->list, link) {
-        if (conn->phase != CONN_ANSWERING) {
-            close_now(conn);
-            return true;
-        }
+    struct conn *conn = least_needed(conns);
+    if (conn != NULL) {
+        close_now(conn);
     }
-    return false;
+    return conn != NULL;
 }
 
 struct conn *conn_adopt(struct conns *conns, struct bufferevent *bev, void *connection) {
@@ -231,6 +258,7 @@ struct conn *conn_adopt(struct conns *conns, struct bufferevent *bev, void *conn
     bufferevent_getcb(bev, &conn->their_read, &conn->their_write, NULL, NULL);
     bufferevent_setcb(bev, on_read, on_write, on_event, conn);
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BYTES_MAX);
+    conn->progress = evbuffer_add_cb(bufferevent_get_output(bev), on_progress, conn);
     TAILQ_INSERT_TAIL(&conns->list, conn, link);
     conns->count++;
     arm(conn, CONN_HEAD_MS);
@@ -246,6 +274,7 @@ void conn_forget(struct conn *conn) {
     }
     TAILQ_REMOVE(&conn->conns->list, conn, link);
     conn->conns->count--;
+    evbuffer_remove_cb_entry(bufferevent_get_output(conn->bev), conn->progress);
     event_free(conn->deadline);
     evbuffer_free(conn->early);
     free(conn);
