@@ -90,8 +90,9 @@ const struct api_route *api_routes(size_t *ret_count) {
     return list;
 }
 
-bool api_needs_rescued(const char *path) {
-    return strncmp(path, "/api/v1/rescued", 15) == 0;
+bool api_needs_rescued(const struct api_request *request, char *ret_before, size_t size_bytes) {
+    api_query(request, "before", ret_before, size_bytes);
+    return request->method == API_GET && text_equal(request->path, "/api/v1/rescued");
 }
 
 // One path part: letters, digits, dot, dash, underscore; never a dot first, so that no name climbs or hides.

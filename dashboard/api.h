@@ -18,10 +18,17 @@ struct api_request {
     const char *host, *origin, *fetch_site, *authorization, *content_type, *accept_language, *last_event_id;
 };
 
+// A part of the rescued directory, newest first.
+struct api_rescued {
+    json_t *files;     // array of {file, bytes, modified_ms, summary}; NULL: the directory cannot be read
+    bool more;         // there are older ones
+    bool before_gone;  // the file after which it was to begin is not there
+};
+
 struct api_world {
     const struct snapshot *snapshot;
     const struct settings *settings;
-    json_t *rescued;  // array of {file, bytes, modified_ms, summary}; NULL: the directory cannot be read
+    struct api_rescued rescued;
     struct moment now;
     const char *command_id;  // a fresh random one
     const char *version;
@@ -45,6 +52,7 @@ struct api_answer {
     char allow[24];      // Allow, for 405
     char location[64];   // for redirects
     bool challenge;      // WWW-Authenticate: Bearer
+    bool retry;          // Retry-After: 1, for a 503 that says no more than "not now"
     int64_t age_ms;      // of the state it was answered from; -1: not from the state
     int64_t resume_seq;  // -1: the client has seen nothing
     enum lang lang;
@@ -57,7 +65,8 @@ struct api_route {
 };
 
 const struct api_route *api_routes(size_t *ret_count);
-bool api_needs_rescued(const char *path);  // http.c reads the directory first
+// Whether the rescued directory has to be listed first, and after which file; "": from the newest on.
+bool api_needs_rescued(const struct api_request *request, char *ret_before, size_t size_bytes);
 
 struct api_answer api_answer(const struct api_world *world, const struct api_request *request);
 void api_answer_done(struct api_answer *answer);

@@ -32,6 +32,13 @@ static struct api_answer proxy(const struct api_call *call, bool yes, const char
     return answer;
 }
 
+// Nobody can tell: Retry-After sets it apart from a 503 that means "no", so that a proxy need not cut anybody off.
+static struct api_answer proxy_unknown(const struct api_call *call, const char *says) {
+    struct api_answer answer = proxy(call, false, says);
+    answer.retry = true;
+    return answer;
+}
+
 // The node that a proxy asks about. NULL: *ret is the answer.
 //
 // While Redis or the watcher is away the last known state still answers: taking every server out of the proxy would
@@ -51,9 +58,9 @@ static const struct node_state *proxied_node(const struct api_call *call, struct
     }
     const struct node_state *node = state_node(&snapshot->state, name);
     if (!snapshot->known) {
-        *ret = proxy(call, false, "no state yet");
+        *ret = proxy_unknown(call, "no state yet");
     } else if (snapshot_state_age_ms(snapshot, call->world->now) > most_ms) {
-        *ret = proxy(call, false, "state too old");
+        *ret = proxy_unknown(call, "state too old");
         node = NULL;
     } else if (node == NULL) {
         *ret = proxy(call, false, "no such node");
@@ -176,7 +183,7 @@ static void metrics_checks(FILE *out, const struct cluster_state *state) {
 }
 
 static void metrics_events(FILE *out, const struct snapshot *snapshot) {
-    metric(out, "relevo_events_total", "counter", "Events by type, with the history found at the start.");
+    metric(out, "relevo_events_total", "counter", "Events by type since this dashboard started.");
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
         fprintf(out, "relevo_events_total{type=\"%s\"} %llu\n", event_type_name((enum event_type)type),
                 (unsigned long long)snapshot->counted[type]);

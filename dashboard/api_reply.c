@@ -72,6 +72,7 @@ struct api_answer api_problem(int status, enum lang lang, enum msg detail_msg, c
     }
     struct api_answer answer = api_json(status, body);
     answer.type = "application/problem+json";
+    answer.retry = status == 503;
     answer.lang = lang;
     return answer;
 }

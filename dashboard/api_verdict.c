@@ -9,10 +9,20 @@
 #include "common/text.h"
 #include "retell.h"
 
+#define RULE_LIMIT 194  // of watcher/policy.c: more failovers than RELEVO_FAILOVER_LIMIT
+
 struct verdict {
     const char *answer;  // no, waiting, now, blocked, unknown
     enum msg says;
 };
+
+// Only the limit of failovers is lifted by ack; whatever else froze automation has other ways on.
+static enum msg frozen(const struct cluster_state *state) {
+    if (state->maintenance) {
+        return MSG_VERDICT_MAINTENANCE;
+    }
+    return state->rule == RULE_LIMIT ? MSG_VERDICT_FROZEN : MSG_VERDICT_FROZEN_WAYS;
+}
 
 static struct verdict judge(const struct api_world *world) {
     const struct cluster_state *state = &world->snapshot->state;
@@ -32,7 +42,7 @@ static struct verdict judge(const struct api_world *world) {
         case PHASE_SUSPECT:
             return (struct verdict){"waiting", MSG_VERDICT_SUSPECT};
         case PHASE_FROZEN:
-            return (struct verdict){"blocked", state->maintenance ? MSG_VERDICT_MAINTENANCE : MSG_VERDICT_FROZEN};
+            return (struct verdict){"blocked", frozen(state)};
         case PHASE_NO_PRIMARY:
             return (struct verdict){"blocked", MSG_VERDICT_NO_PRIMARY};
         case PHASE_NORMAL:

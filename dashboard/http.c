@@ -91,7 +91,7 @@ static void send_body(evhtp_request_t *request, struct api_answer *answer) {
     if (answer->challenge) {
         header(request, "WWW-Authenticate", "Bearer");
     }
-    if (answer->status == 503) {
+    if (answer->retry) {
         header(request, "Retry-After", "1");
     }
     if (!is_head(request)) {
@@ -235,11 +235,12 @@ static void on_request(evhtp_request_t *request, void *arg) {
         text_format(id + i * 2, 3, "%02x", random[i]);
     }
     world.command_id = id;
-    if (api_needs_rescued(ours.path)) {
-        world.rescued = rescued_list(http->parts.settings->rescued_dir);
+    char before[RESCUED_NAME_SIZE];
+    if (api_needs_rescued(&ours, before, sizeof before)) {
+        world.rescued = rescued_list(http->parts.settings->rescued_dir, before);
     }
     struct api_answer answer = api_answer(&world, &ours);
-    json_decref(world.rescued);
+    json_decref(world.rescued.files);
     switch (answer.kind) {
         case API_BODY:
             send_body(request, &answer);

@@ -14,14 +14,16 @@
 #define SUMMARY_BYTES_MAX (256 << 10)
 
 struct entry {
-    char name[160];
+    char name[RESCUED_NAME_SIZE];
     off_t bytes;
-    int64_t modified_ms;
+    int64_t modified_ns;
 };
 
+// Files of one moment by name, so that a listing that goes on after one of them neither repeats nor leaves out another.
 static int newest_first(const void *a, const void *b) {
     const struct entry *x = a, *y = b;
-    return (x->modified_ms < y->modified_ms) - (x->modified_ms > y->modified_ms);
+    int by_time = (x->modified_ns < y->modified_ns) - (x->modified_ns > y->modified_ns);
+    return by_time != 0 ? by_time : strcmp(y->name, x->name);
 }
 
 static bool is_summary(const char *name) {
@@ -32,7 +34,7 @@ static bool is_summary(const char *name) {
 // Names that api.c would let through: the listing shows nothing that cannot be asked for. A summary is part of its
 // file's entry.
 static bool is_clean(const char *name) {
-    return name[0] != '.' && !is_summary(name) && strlen(name) < sizeof((struct entry *)0)->name &&
+    return name[0] != '.' && !is_summary(name) && strlen(name) < RESCUED_NAME_SIZE &&
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name);
 }
 
@@ -50,37 +52,59 @@ static json_t *summary_of(int dir_fd, const char *name) {
     return summary != NULL ? summary : json_null();
 }
 
-json_t *rescued_list(const char *dir) {
-    DIR *names = opendir(dir);
-    if (names == NULL) {
-        return NULL;
+static bool look_at(int dir_fd, const char *name, struct entry *ret) {
+    struct stat info;
+    if (!is_clean(name) || fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) {
+        return false;
     }
-    struct entry *entries = NULL;
+    *ret = (struct entry){.bytes = info.st_size,
+                          .modified_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
+    strcpy(ret->name, name);  // is_clean() measured it
+    return true;
+}
+
+// All that come after `after` (NULL: all), in order. The caller frees them.
+static struct entry *entries_of(DIR *names, const struct entry *after, size_t *ret_count) {
+    struct entry *entries = NULL, entry;
     size_t count = 0, room = 0;
     struct dirent *found;
     while ((found = readdir(names)) != NULL) {
-        struct stat info;
-        if (!is_clean(found->d_name) || fstatat(dirfd(names), found->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(info.st_mode)) {
+        if (!look_at(dirfd(names), found->d_name, &entry) || (after != NULL && newest_first(&entry, after) <= 0)) {
             continue;
         }
         if (count == room) {
             room = room ? room * 2 : 16;
             entries = mem_grow(entries, room, sizeof *entries);
         }
-        struct entry *entry = &entries[count++];
-        *entry = (struct entry){.bytes = info.st_size, .modified_ms = (int64_t)info.st_mtim.tv_sec * 1000};
-        strcpy(entry->name, found->d_name);  // is_clean() measured it
+        entries[count++] = entry;
     }
     if (count > 0) {
         qsort(entries, count, sizeof *entries, newest_first);
     }
-    json_t *list = json_array();
+    *ret_count = count;
+    return entries;
+}
+
+static json_t *entry_json(int dir_fd, const struct entry *entry) {
+    return json_pack("{s:s, s:I, s:I, s:o}", "file", entry->name, "bytes", (json_int_t)entry->bytes, "modified_ms",
+                     (json_int_t)(entry->modified_ns / 1000000), "summary", summary_of(dir_fd, entry->name));
+}
+
+struct api_rescued rescued_list(const char *dir, const char *before) {
+    struct entry after;
+    DIR *names = opendir(dir);
+    if (names == NULL) {
+        return (struct api_rescued){0};
+    }
+    if (*before && !look_at(dirfd(names), before, &after)) {
+        closedir(names);
+        return (struct api_rescued){.before_gone = true};
+    }
+    size_t count;
+    struct entry *entries = entries_of(names, *before ? &after : NULL, &count);
+    struct api_rescued list = {.files = json_array(), .more = count > LISTED_MAX};
     for (size_t i = 0; i < count && i < LISTED_MAX; i++) {
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:I, s:o}", "file", entries[i].name, "bytes", (json_int_t)entries[i].bytes,
-                            "modified_ms", (json_int_t)entries[i].modified_ms, "summary",
-                            summary_of(dirfd(names), entries[i].name)));
+        json_array_append_new(list.files, entry_json(dirfd(names), &entries[i]));
     }
     closedir(names);
     free(entries);

@@ -114,16 +114,35 @@ static void follows_a_command(void **state) {
 static void guards_rescued_files(void **state) {
     struct stage *stage = *state;
     assert_int_equal(get(stage, "/api/v1/rescued", ""), 503);
-    stage->world.rescued = json_pack("[{s:s}]", "file", "a.binlog");
+    stage->world.rescued.files = json_pack("[{s:s}]", "file", "a.binlog");
     assert_int_equal(get(stage, "/api/v1/rescued", ""), 200);
+    assert_true(json_is_null(json_object_get(stage->json, "next_before")));
+    stage->world.rescued.more = true;
+    assert_int_equal(get(stage, "/api/v1/rescued", ""), 200);
+    assert_string_equal(text_of(stage, "next_before"), "a.binlog");
+    stage->world.rescued.before_gone = true;
+    assert_int_equal(get(stage, "/api/v1/rescued", "before=nothing"), 400);
     assert_int_equal(get(stage, "/api/v1/rescued/a.binlog", ""), 401);
     stage->request.authorization = "Bearer secret";
     assert_int_equal(get(stage, "/api/v1/rescued/a.binlog", ""), 200);
     assert_int_equal(stage->answer.kind, API_RESCUED);
     assert_string_equal(stage->answer.file, "a.binlog");
-    assert_int_equal(get(stage, "/api/v1/rescued/b.binlog", ""), 404);
+    assert_int_equal(get(stage, "/api/v1/rescued/b.binlog", ""), 200);  // not listed; http.c sees whether it is there
+    assert_int_equal(stage->answer.kind, API_RESCUED);
+    assert_int_equal(get(stage, "/api/v1/rescued/a/b.binlog", ""), 404);
     assert_int_equal(get(stage, "/api/v1/rescued/..%2fa.binlog", ""), 404);
     assert_int_equal(get(stage, "/api/v1/rescued/.hidden", ""), 404);
+}
+
+static void lists_rescued_files_only_when_asked_to(void **state) {
+    struct stage *stage = *state;
+    char before[32];
+    stage->request = (struct api_request){.path = "/api/v1/rescued", .query = "lang=es&before=a.binlog"};
+    assert_true(api_needs_rescued(&stage->request, before, sizeof before));
+    assert_string_equal(before, "a.binlog");
+    stage->request = (struct api_request){.path = "/api/v1/rescued/a.binlog"};
+    assert_false(api_needs_rescued(&stage->request, before, sizeof before));
+    assert_string_equal(before, "");
 }
 
 static void resumes_streams(void **state) {
@@ -152,6 +171,35 @@ static void names_static_files(void **state) {
     assert_int_equal(get(stage, "/static/../etc/passwd", ""), 404);
     assert_int_equal(get(stage, "/static/%2e%2e", ""), 404);
     assert_int_equal(get(stage, "/static/", ""), 404);
+}
+
+// An operation of the description that must honour a parameter or insist on a body.
+static json_t *described(json_t *document, const char *path, const char *method) {
+    json_t *operation = json_object_get(json_object_get(json_object_get(document, "paths"), path), method);
+    assert_non_null(operation);
+    return operation;
+}
+
+static void openapi_says_what_is_needed(void **state) {
+    struct stage *stage = *state;
+    json_t *document = json_load_file("static/openapi.json", 0, NULL);
+    static const char *const actions[] = {"failover", "switchover", "resync", "cancel", "maintenance", "ack"};
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        char path[64];
+        (void)text_format(path, sizeof path, "/api/v1/%s", actions[i]);
+        json_t *body = json_object_get(described(document, path, "post"), "requestBody");
+        bool needed = post(stage, path, "") == 422;
+        if (json_is_true(json_object_get(body, "required")) != needed) {
+            fail_msg("%s: a body is%s needed", path, needed ? "" : " not");
+        }
+    }
+    static const char *const spoken[] = {"/api/v1/jobs", "/api/v1/cluster", "/api/v1/verdict", "/api/v1/events"};
+    for (size_t i = 0; i < sizeof spoken / sizeof *spoken; i++) {
+        AUTO_TEXT char *text = json_dumps(json_object_get(described(document, spoken[i], "get"), "parameters"),
+                                          JSON_ENCODE_ANY);
+        assert_true(text != NULL && strstr(text, "parameters/lang") != NULL);
+    }
+    json_decref(document);
 }
 
 // Every route is described, and nothing else is.
@@ -192,9 +240,11 @@ int main(void) {
         TEST(refuses_bad_commands),
         TEST(follows_a_command),
         TEST(guards_rescued_files),
+        TEST(lists_rescued_files_only_when_asked_to),
         TEST(resumes_streams),
         TEST(names_static_files),
         cmocka_unit_test(openapi_matches_the_routes),
+        TEST(openapi_says_what_is_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,7 @@ static void set_rule(struct stage *stage, const char *phase, int rule) {
     (void)text_format(text, sizeof text, "%d", rule);
     decode(&state, "phase", phase);
     decode(&state, "rule", text);
+    decode(&state, "updated_ms", "1699999999000");
     decode(&state, "primary", NODE_A);
     decode(&state, "node:" NODE_A, "{\"outcome\":\"refused\"}");
     decode(&state, "node:" NODE_B, "{\"outcome\":\"ok\",\"read_only\":false}");
@@ -228,26 +229,49 @@ static void names_the_ways_on(void **state) {
                         "failover " NODE_B " force");
 }
 
+// Ack is named only where it helps: for the limit of failovers.
+static void sends_nobody_to_ack_in_vain(void **state) {
+    struct stage *stage = *state;
+    static const int rules[] = {130, 168, 170, 194};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        set_rule(stage, "FROZEN", rules[i]);
+        get(stage, "/api/v1/verdict", "lang=en");
+        bool named = strstr(text_of(stage, "says"), "send ack") != NULL;
+        if (named != (rules[i] == 194)) {
+            fail_msg("rule %d: %s", rules[i], text_of(stage, "says"));
+        }
+    }
+}
+
 static void answers_proxies(void **state) {
     struct stage *stage = *state;
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 200);
     assert_int_equal(get(stage, "/primary", "node=" NODE_B), 503);
+    assert_false(stage->answer.retry);
     assert_int_equal(get(stage, "/primary", "node=nobody"), 503);
+    assert_false(stage->answer.retry);
     assert_int_equal(get(stage, "/primary", ""), 400);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B), 200);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=40"), 200);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=39"), 503);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=x"), 400);
     assert_int_equal(get(stage, "/replica", "node=" NODE_A), 503);
+    assert_false(stage->answer.retry);
     // A lost monitor is no outage: the last known state answers, unless the proxy asks otherwise.
     snapshot_connected(stage->snapshot, false, now);
     stage->world.now.mono_ms += 60000;
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 200);
     assert_int_equal(stage->answer.age_ms, 61000);
+    assert_false(stage->answer.retry);
+    // Where nobody can tell, the answer says so.
     assert_int_equal(get(stage, "/primary", "node=" NODE_A "&max_age_ms=60000"), 503);
+    assert_true(stage->answer.retry);
+    assert_int_equal(get(stage, "/replica", "node=" NODE_B "&max_age_ms=60000"), 503);
+    assert_true(stage->answer.retry);
     struct cluster_state empty = {0};
     snapshot_take_state(stage->snapshot, &empty, now);
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 503);
+    assert_true(stage->answer.retry);
 }
 
 static void is_ready_only_with_fresh_data(void **state) {
@@ -295,6 +319,7 @@ int main(void) {
         TEST(gives_the_verdict),
         TEST(forecasts_the_death_of_the_primary),
         TEST(names_the_ways_on),
+        TEST(sends_nobody_to_ack_in_vain),
         TEST(answers_proxies),
         TEST(is_ready_only_with_fresh_data),
         TEST(counts_for_prometheus),
