@@ -48,9 +48,13 @@ function withNode(form) {
   return form.elements.node.value ? { node: form.elements.node.value } : {};
 }
 
-async function request(path, options) {
+// The answer has to come within 8 s; of a long one only its beginning.
+async function request(path, options, isLong = false) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), 8000);
   const reply = await fetch(`${path}?lang=${lang()}`, { ...options, headers: { ...options.headers, Authorization: `Bearer ${token()}` },
-    signal: AbortSignal.timeout(8000) });
+    signal: late.signal });
+  if (isLong) clearTimeout(timer);
   if (reply.ok) return reply;
   const problem = await reply.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? `${reply.status}`), { status: reply.status });
@@ -124,7 +128,8 @@ export function answerTo(event) {
   if (!asking || !ANSWERS[event.type] || !event.detail.id) return;
   if (!asking.id) asking.early = event;
   if (event.detail.id !== asking.id) return;
-  const [key, tone] = ANSWERS[event.type];
+  const failed = event.type === "COMMAND_FINISHED" && (event.detail.result === "failed" || event.severity !== "info");
+  const [key, tone] = failed ? ["failed", "bad"] : ANSWERS[event.type];
   result(t(key, { why: event.why }), tone);
 }
 
@@ -147,7 +152,7 @@ export function askDownload(file) {
   openDialog({
     title: t("do_download"), says: `${file}|${t("says_download")}`, fields: [],
     send: async () => {
-      const blob = await (await request(`/api/v1/rescued/${encodeURIComponent(file)}`, {})).blob();
+      const blob = await (await request(`/api/v1/rescued/${encodeURIComponent(file)}`, {}, true)).blob();
       const url = URL.createObjectURL(blob);
       el("a", { href: url, download: file }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10000);

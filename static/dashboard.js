@@ -30,15 +30,15 @@ function remember(list, event, most) {
 
 // ---- trouble with the data itself
 
-// The oldest thing that is wrong between the watcher and this page: [text, level] or null.
+// The oldest thing that is wrong between the watcher and this page: [text, level, age in ms] or null.
 function trouble() {
   if (!cluster) return linkState === "lost" ? [t("unreachable"), "bad"] : null;
   const since = Date.now() - ages.arrivedAt;
-  const stateAge = duration((ages.age_ms ?? 0) + since);
-  if (linkState === "lost") return [t("lost_page", { age: duration(since) }), "bad"];
-  if (!ages.connected) return [t("lost_redis", { age: stateAge }), "bad"];
+  const stateAge = (ages.age_ms ?? 0) + since;
+  if (linkState === "lost") return [t("lost_page"), "bad", since];
+  if (!ages.connected) return [t("lost_redis"), "bad", stateAge];
   if (!cluster.known) return [t("lost_nothing"), "warn"];
-  if (ages.stale) return [t("lost_watcher", { age: stateAge }), "bad"];
+  if (ages.stale) return [t("lost_watcher"), "bad", stateAge];
   return null;
 }
 
@@ -46,10 +46,11 @@ function drawTrouble() {
   const found = trouble();
   const banner = $("banner");
   banner.hidden = found === null;
-  if (found) {
-    banner.dataset.level = found[1];
-    if (banner.textContent !== found[0]) banner.textContent = found[0];
-  }
+  if (found) banner.dataset.level = found[1];
+  // A screen reader says the text whenever it changes, so what changes each second stands apart from it.
+  const says = found?.[0] ?? "";
+  if ($("banner-text").textContent !== says) $("banner-text").textContent = says;
+  $("banner-age").textContent = found?.[2] === undefined ? "" : `(${t("ago", { age: duration(found[2]) })})`;
   const tone = found ? found[1] : view.phaseTone(cluster?.phase);
   const sign = { good: "●", calm: "●", work: "◐", warn: "▲", bad: "✖", none: "○" }[tone];
   const phase = cluster?.known ? cluster.phase : "…";

@@ -19,9 +19,9 @@ const texts = {
   link_live: ["en directo", "live"],
   link_polling: ["consultando cada 2 s", "asking every 2 s"],
   link_lost: ["sin conexión", "no connection"],
-  lost_page: ["No hay conexión con el dashboard. Lo que se ve es de hace {age}.", "No connection to the dashboard. What you see is {age} old."],
-  lost_redis: ["El dashboard no llega a Redis. Lo que se ve es de hace {age}; el failover no depende de esta página.", "The dashboard cannot reach Redis. What you see is {age} old; failover does not depend on this page."],
-  lost_watcher: ["El watcher no renueva el estado desde hace {age}: ¿está db-watcher en marcha?", "The watcher has not renewed the state for {age}: is db-watcher running?"],
+  lost_page: ["No hay conexión con el dashboard: lo que se ve es viejo.", "No connection to the dashboard: what you see is old."],
+  lost_redis: ["El dashboard no llega a Redis: lo que se ve es viejo. El failover no depende de esta página.", "The dashboard cannot reach Redis: what you see is old. Failover does not depend on this page."],
+  lost_watcher: ["El watcher no renueva el estado: ¿está db-watcher en marcha?", "The watcher is not renewing the state: is db-watcher running?"],
   lost_nothing: ["Todavía no hay estado: db-watcher no ha publicado nada.", "There is no state yet: db-watcher has published nothing."],
 
   means_STARTING: ["El watcher está conociendo el cluster.", "The watcher is getting to know the cluster."],
@@ -137,6 +137,7 @@ const texts = {
   no_rescued: ["Ninguna: nunca hubo que apartar nada.", "None: nothing ever had to be set aside."],
   rescued_off: ["No se puede leer el directorio de rescatadas.", "The directory of rescued transactions cannot be read."],
   rescued_says: ["Transacciones que no llegaron a replicarse. Se guardaron antes de tocar nada; el README explica cómo verlas y volver a aplicarlas.", "Transactions that were not replicated. They were saved before anything was touched; the README tells how to look at them and apply them again."],
+  rescued_more: ["Hay más antiguas: /api/v1/rescued?before={before}", "There are older ones: /api/v1/rescued?before={before}"],
   rescued_count: ["transacciones: {n}", "transactions: {n}"],
   download: ["Descargar", "Download"],
   no_log: ["Sin líneas todavía.", "No lines yet."],
@@ -189,6 +190,7 @@ const texts = {
   accepted: ["Aceptada: {why}", "Accepted: {why}"],
   refused: ["Rechazada: {why}", "Refused: {why}"],
   finished: ["Terminada: {why}", "Finished: {why}"],
+  failed: ["Fallida: {why}", "Failed: {why}"],
   unreachable: ["No se pudo hablar con el dashboard.", "The dashboard could not be reached."],
   footer: ["Relevo {version} · cada decisión lleva su número de regla", "Relevo {version} · every decision carries its rule number"],
 };

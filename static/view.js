@@ -188,7 +188,7 @@ const VERDICT_TONES = { no: "good", waiting: "warn", now: "bad", blocked: "warn"
 // Each vantage point: our own probe of the node, and what the node's receiver says of its source.
 function factLines(fact, primary) {
   const probe = t("fact_probe", { node: fact.node, outcome: t(`out_${fact.outcome}`), age: ageText(fact.age_ms) });
-  const hears = t("fact_hears", { node: fact.node, source: fact.source, receiver: fact.receiver, age: ageText(fact.heard_age_ms) });
+  const hears = t("fact_hears", { node: fact.node, source: fact.source, receiver: word("th_", fact.receiver), age: ageText(fact.heard_age_ms) });
   return [el("li", {}, probe), fact.source && fact.node !== primary && el("li", {}, hears)].filter(Boolean);
 }
 
@@ -221,7 +221,8 @@ export function showRescued(answer, onDownload) {
     return [el("p", {}, t("rescued_says")), el("ul", {}, files.map((one) => el("li", { "data-file": one.file },
       el("span", { class: "mono" }, one.file), ` · ${bytes(one.bytes)} · ${clockTime(one.modified_ms)} `,
       Number.isInteger(count(one)) && `· ${t("rescued_count", { n: count(one) })} `,
-      el("button", { type: "button", class: "plain", onclick: () => onDownload(one.file) }, t("download")))))];
+      el("button", { type: "button", class: "plain", onclick: () => onDownload(one.file) }, t("download"))))),
+    answer.next_before && el("p", { class: "quiet" }, t("rescued_more", { before: answer.next_before }))].filter(Boolean);
   });
 }
 
