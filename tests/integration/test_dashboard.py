@@ -1,7 +1,9 @@
 """The dashboard: every route as documented, what it shows of Redis, commands, rescued files, the stream."""
 import contextlib
 import json
+import os
 import re
+import signal
 
 import pytest
 
@@ -153,6 +155,31 @@ def test_rescued_files_are_listed_and_need_the_token(folder, dashboard):
     status, headers, data = dashboard.get("/api/v1/rescued/n.binlog", Authorization=f"Bearer {TOKEN}")
     assert status == 200 and len(data) == 100004 and "attachment" in headers["Content-Disposition"]
     assert dashboard.get("/api/v1/rescued/link", Authorization=f"Bearer {TOKEN}")[0] == 404
+    assert dashboard.get("/api/v1/rescued/nothing.binlog", Authorization=f"Bearer {TOKEN}")[0] == 404
+    assert dashboard.get("/api/v1/rescued/n.binlog.json", Authorization=f"Bearer {TOKEN}")[2] == b'{"transactions": 3}'
+
+
+def test_rescued_files_beyond_the_first_hundred(redis, tmp_path):
+    full = Dashboard(redis, tmp_path)
+    names = [f"{number:03}.binlog" for number in range(250)]
+    for age, name in enumerate(names):
+        (full.rescued / name).write_bytes(name.encode())
+        # Ten of them share each moment: what goes on after one of these leaves out none.
+        os.utime(full.rescued / name, (1700000000 - age // 10,) * 2)
+    seen, before = [], ""
+    while before is not None:
+        answer = full.json(f"/api/v1/rescued{before and '?before='}{before}")
+        assert 0 < len(answer["rescued"]) <= 100
+        seen += [one["file"] for one in answer["rescued"]]
+        before = answer["next_before"]
+    assert len(seen) == 250 and sorted(seen) == names
+    assert [int(name[:3]) // 10 for name in seen] == sorted(int(name[:3]) // 10 for name in seen), "newest first"
+    for before in ("gone.binlog", "../rescued/000.binlog", "%2e%2e"):
+        assert full.get(f"/api/v1/rescued?before={before}")[0] == 400
+    for name in (names[101], names[249]):
+        status, _, data = full.get(f"/api/v1/rescued/{name}", Authorization=f"Bearer {TOKEN}")
+        assert (status, data) == (200, name.encode())
+    full.stop()
 
 
 # ---- the stream
@@ -177,3 +204,67 @@ def test_the_stream_tells_and_resumes(redis, dashboard):
     ahead = Listener(dashboard, "/api/v1/stream?after=999999")  # the history began anew
     wait_until(lambda: ahead.seqs() == [first, second, third], 3, "everything")
     ahead.close()
+
+
+def counted(dashboard, kind):
+    """None while that line is missing, which it never is."""
+    found = re.search(rf'^relevo_events_total{{type="{kind}"}} (\d+)$', dashboard.get("/metrics")[2].decode(), re.M)
+    return found and int(found[1])
+
+
+def test_events_of_the_time_without_redis_are_told_and_counted_once(redis, folder):
+    redis.event("ACK")  # before the dashboard starts: history, not news
+    late = Dashboard(redis, folder)
+    wait_until(late.connected, 5, "it reads the state")
+    assert counted(late, "ACK") == 0
+    listener = Listener(late)
+    wait_until(lambda: listener.seqs() == [1], 3, "what there is")
+    redis.event("ACK")
+    wait_until(lambda: listener.seqs() == [1, 2], 3, "the live one")
+    redis.away(("ACK", 3), ("ACK", 4))
+    wait_until(lambda: listener.seqs() == [1, 2, 3, 4], 5, "what was appended meanwhile")
+    assert counted(late, "ACK") == 3
+    # Its history is lost, and the new one has grown past the old one before anybody looks.
+    redis.away(*(("ACK", seq) for seq in range(1, 7)), wipe=True)
+    wait_until(lambda: listener.seqs() == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6], 5, "the new history")
+    assert counted(late, "ACK") == 9
+    redis.away()
+    wait_until(late.connected, 5, "it is back")
+    redis.event("ACK")
+    wait_until(lambda: listener.seqs()[10:] == [7], 5, "nothing twice")
+    assert counted(late, "ACK") == 10
+    listener.close()
+    late.stop()
+
+
+def test_who_listens_before_the_history_is_known_catches_up(redis, folder):
+    for _ in range(3):
+        redis.event("ACK")
+    redis.process.send_signal(signal.SIGSTOP)
+    early = Dashboard(redis, folder)
+    new, back = Listener(early), Listener(early, Last_Event_ID="2")
+    redis.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: new.seqs() == [1, 2, 3] and back.seqs() == [3], 10, "each gets what it lacks")
+    new.close()
+    back.close()
+    early.stop()
+
+
+def test_a_proxy_can_tell_no_from_nobody_knows(redis, dashboard):
+    def ask(path):
+        status, headers, _ = dashboard.get(path)
+        return status, headers["Retry-After"]
+
+    assert ask(f"/primary?node={A}") == (200, None)
+    assert ask(f"/primary?node={B}") == (503, None)
+    assert ask(f"/replica?node={A}") == (503, None)
+    redis.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: not dashboard.connected(), 10, "the silence is noticed")
+    assert ask(f"/primary?node={A}") == (200, None)
+    assert ask(f"/primary?node={B}") == (503, None)
+    assert ask(f"/primary?node={A}&max_age_ms=1000") == (503, "1")
+    assert ask(f"/replica?node={B}&max_age_ms=1000") == (503, "1")
+    redis.process.send_signal(signal.SIGCONT)
+    redis.client.delete(KEY)
+    wait_until(lambda: ask(f"/primary?node={A}") == (503, "1"), 10, "nothing is known any more")
+    assert ask(f"/replica?node={B}") == (503, "1")

@@ -1,6 +1,7 @@
 """The dashboard and bad weather: limits, slow and broken clients, Redis away, frozen, wiped, or late."""
 import contextlib
 import json
+import select
 import signal
 import socket
 import subprocess
@@ -75,6 +76,68 @@ def test_slow_clients_are_cut_off_and_do_not_lock_others_out(dashboard):
     assert got.startswith(b"HTTP/1.1 408"), got
     assert 4 < time.monotonic() - began < 12  # however often a byte comes
     for one in slow:
+        one.close()
+
+
+def ask(dashboard, path, receive_bytes=4096):
+    """A connection that has asked for path and reads nothing."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    one.settimeout(15)
+    one.connect(("127.0.0.1", dashboard.port))
+    one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+                "Connection: close\r\n\r\n".encode())
+    return one
+
+
+def test_clients_that_do_not_read_do_not_lock_others_out(redis, tmp_path):
+    pages = tmp_path / "static"
+    (pages / "swagger").mkdir(parents=True)
+    (pages / "swagger/swagger-ui-bundle.js").write_bytes(b" " * (4 << 20))  # more than the kernel takes
+    crowded = Dashboard(redis, tmp_path, RELEVO_STATIC_DIR=str(pages))
+    deaf = [ask(crowded, "/static/swagger/swagger-ui-bundle.js") for _ in range(128)]
+    for _ in range(20):
+        assert crowded.get("/healthz")[0] == 200
+    # One that reads keeps its place, however many come that do not.
+    reader = ask(crowded, "/static/swagger/swagger-ui-bundle.js", 1 << 20)
+    got = len(reader.recv(65536))
+    for _ in range(126):
+        deaf.append(ask(crowded, "/static/swagger/swagger-ui-bundle.js"))
+        got += len(reader.recv(32768))
+    while got < 4 << 20:
+        more = len(reader.recv(65536))
+        assert more > 0, f"cut off after {got} bytes"
+        got += more
+    for one in (*deaf, reader):
+        one.close()
+    crowded.stop()
+
+
+def test_a_long_download_is_whole_and_who_does_not_read_is_cut_off(dashboard):
+    size = 40 << 20
+    with open(dashboard.rescued / "long.binlog", "wb") as file:
+        file.truncate(size)
+    began = time.monotonic()
+    patient = ask(dashboard, "/api/v1/rescued/long.binlog", 65536)
+    deaf = ask(dashboard, "/api/v1/rescued/long.binlog")
+    slow = ask(dashboard, "/api/v1/rescued/long.binlog")  # reads, but next to nothing
+    ends = [f":{dashboard.port:04X} 0100007F:{one.getsockname()[1]:04X} 01" for one in (deaf, slow)]
+    got, cut_after = 0, None
+    while got < size:
+        pause_s = began + 36 * got / size - time.monotonic()
+        if pause_s > 0:
+            select.select([], [], [], pause_s)  # the rate at which a slow line would take it
+        more = len(patient.recv(262144))
+        assert more > 0, f"cut off after {got} bytes and {time.monotonic() - began:.0f} s"
+        got += more
+        with contextlib.suppress(OSError):
+            slow.recv(64, socket.MSG_DONTWAIT)
+        if cut_after is None and not any(one in open("/proc/net/tcp").read() for one in ends):
+            cut_after = time.monotonic() - began
+    assert time.monotonic() - began > 33
+    wait_until(lambda: not any(one in open("/proc/net/tcp").read() for one in ends), 10, "the others are cut off")
+    assert cut_after is None or cut_after > 25
+    for one in (patient, deaf, slow):
         one.close()
 
 

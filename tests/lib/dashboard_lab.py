@@ -62,14 +62,31 @@ class Redis:
             pipe.publish(f"{KEY}:state", "changed")
             pipe.execute()
 
-    def event(self, kind, why="porque sí", **detail):
-        event = {"seq": self.client.incr(f"{KEY}:seq"), "ts": now_ms(), "epoch": 7, "source": "watcher", "type": kind,
-                 "node": B, "severity": "info", "rule": 21, "why": why, "msg": "", "detail": detail}
+    @staticmethod
+    def made(kind, seq, why="porque sí", severity="info", **detail):
+        return json.dumps({"seq": seq, "ts": now_ms(), "epoch": 7, "source": "watcher", "type": kind, "node": B,
+                           "severity": severity, "rule": 21, "why": why, "msg": "", "detail": detail})
+
+    def event(self, kind, *args, **options):
+        seq = self.client.incr(f"{KEY}:seq")
+        event = self.made(kind, seq, *args, **options)
         with self.client.pipeline() as pipe:
-            pipe.xadd(f"{KEY}:history", {"event": json.dumps(event)})
-            pipe.publish(f"{KEY}:events", json.dumps(event))
+            pipe.xadd(f"{KEY}:history", {"event": event})
+            pipe.publish(f"{KEY}:events", event)
             pipe.execute()
-        return event["seq"]
+        return seq
+
+    def away(self, *events, wipe=False):
+        """Everybody's connection ends and these (kind, seq) are appended, before anyone can be back."""
+        with self.client.pipeline() as pipe:
+            for kind in ("normal", "pubsub"):
+                pipe.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            if wipe:
+                pipe.delete(f"{KEY}:history")
+            for kind, seq in events:
+                pipe.xadd(f"{KEY}:history", {"event": self.made(kind, seq)})
+                pipe.set(f"{KEY}:seq", seq)
+            pipe.execute()
 
 
 class Dashboard:
