@@ -9,15 +9,29 @@ from lib.writer import Writer
 C = "mysql-third"
 
 
+@pytest.fixture(scope="module")
+def trio(keeper):
+    cluster = keeper.bare(RELEVO_FAILBACK="manual")
+    cluster.overlays = (ROOT / "compose/three-nodes.yml", ROOT / "tests/e2e/override-third.yml")
+    cluster.up()
+    yield cluster
+    keeper.stop()
+
+
 @pytest.fixture
-def three(bare_cluster):
-    bare_cluster.overlays = (ROOT / "compose/three-nodes.yml", ROOT / "tests/e2e/override-third.yml")
-    bare_cluster.env["RELEVO_FAILBACK"] = "manual"
-    bare_cluster.up()
-    wait_until(lambda: bare_cluster.phase() == "NORMAL", 180, "NORMAL with three nodes", every=0.3)
-    bare_cluster.make_tester()
-    bare_cluster.prepare_traffic()
-    return bare_cluster
+def three(trio):
+    """A is primary, the others stream from it, and the clients' table is empty."""
+    for node in (A, B, C):
+        if not trio.running(node):
+            trio.docker("start", node)
+    wait_until(lambda: trio.phase() == "NORMAL", 180, "NORMAL with three nodes", every=0.3)
+    if trio.primary() != A:
+        trio.ask({"action": "switchover", "node": A}, timeout=60)
+        wait_until(lambda: trio.phase() == "NORMAL" and trio.primary() == A, 60, f"NORMAL with {A}", every=0.3)
+    trio.make_tester()
+    trio.prepare_traffic()
+    trio.root(A, "TRUNCATE traffic.writes")
+    return trio
 
 
 def follows(cluster, node, source):
