@@ -33,6 +33,10 @@ bool step_end_sessions(const struct act_context *context, int node, struct err *
 enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
                       bool source_later, struct err *err);
 
+// Writers are let in again on a primary that was closed for nothing, if this watcher still leads and the reign of that
+// epoch goes on. Else it stays closed, for rule 172 to judge.
+bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch, struct err *err);
+
 enum { LICENCE_MS = 2500 };
 // From here on the node carries out what asks for it, for LICENCE_MS by its own clock (@relevo_until): a watcher may
 // freeze, the packets of one that gave up may linger, and what they bring late is refused.

@@ -7,12 +7,13 @@
 
 enum { CATCH_UP_MS = 10000, STATEMENT_WITHIN_MS = 3000 };
 
-// Writers are let in again on the old primary, in its old reign.
-static void undo(struct db_session *old, struct act_outcome *outcome, const char *name) {
+// Writers are let in again on the old primary, in its old reign: if that goes on. While we waited for the target we may
+// have frozen, and another watcher may have handed over meanwhile.
+static void undo(const struct act_context *context, const struct act_request *request, struct db_session *old,
+                 struct act_outcome *outcome) {
+    const char *name = context->settings->nodes[request->old].name;
     struct err err = {0};
-    if (db_exec(old, STATEMENT_WITHIN_MS, "SET GLOBAL super_read_only = OFF", &err) &&
-        db_exec(old, STATEMENT_WITHIN_MS, "SET GLOBAL event_scheduler = ON", &err) &&
-        db_exec(old, STATEMENT_WITHIN_MS, "SET GLOBAL read_only = OFF", &err)) {
+    if (step_let_in_again(context, old, request->old_epoch, &err)) {
         (void)text_format(outcome->note, sizeof outcome->note, "%s takes writes again", name);
         return;
     }
@@ -80,7 +81,6 @@ static void follow_target(const struct act_context *context, const struct act_re
 void act_switchover(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
     AUTO_SESSION struct db_session *old = NULL;
     AUTO_SESSION struct db_session *target = NULL;
-    const char *old_name = context->settings->nodes[request->old].name;
     if (!step_open(context, request->target, request->target_uuid, &target, &outcome->err) ||
         !preflight(target, request->old_uuid, &outcome->err) ||
         !step_go_alone(context, request, target, &outcome->err) ||
@@ -89,12 +89,12 @@ void act_switchover(const struct act_context *context, const struct act_request 
         return;
     }
     if (!step_fence(context, request->old, old, &outcome->err)) {
-        undo(old, outcome, old_name);  // read_only may be on already though the rest failed
+        undo(context, request, old, outcome);  // read_only may be on already though the rest failed
         return;
     }
     if (!hand_over(context, request, old, target, outcome)) {
         if (outcome->reign == REIGN_NOT_BEGUN) {  // else the target is, or may be, the primary of the new epoch
-            undo(old, outcome, old_name);
+            undo(context, request, old, outcome);
         }
         return;
     }

@@ -55,6 +55,7 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
                                   .old = finishes                           ? watcher->intent_old
                                          : watcher->facts.primary == target ? -1
                                                                             : watcher->facts.primary,
+                                  .old_epoch = watcher->state.epoch,
                                   .epoch = newest + 1,
                                   .forced = (watcher->asked.flag & FLAG_ASK_FORCE) != 0,
                                   .decided_ms = watcher->now_ms};

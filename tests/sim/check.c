@@ -170,6 +170,10 @@ void check_opening(const struct node *node) {
     if (node->rebuild_marked) {
         world_fail("%s opens %s, which holds half a copy", sim_process->name, node->name);
     }
+    if (check.handed[w] == node->index + 1 && check.newest_node != node->index && acting(w)) {
+        world_fail("%s lets the writers in again on %s (%s) though %s reigns since epoch %llu", sim_process->name,
+                   node->name, check.act[w], world.node[check.newest_node].name, (unsigned long long)check.newest);
+    }
     if (check.newest > node_epoch(node) && check.newest_by == w) {
         world_fail("%s opens %s (%s, epoch %llu) after it began epoch %llu on %s", sim_process->name, node->name,
                    check.act[w], (unsigned long long)node_epoch(node), (unsigned long long)check.newest,

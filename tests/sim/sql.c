@@ -354,6 +354,15 @@ static enum sql_answer run_preflight(struct db_session *session, const char *sql
     return SQL_DONE;
 }
 
+static enum sql_answer run_reign_goes_on(struct db_session *session, const char *sql, struct db_rows *rows,
+                                         struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell(rows, "newest", mem_format("%llu", (unsigned long long)node_epoch(session->node)));
+    sql_cell_text(rows, "sources", session->node->repl.configured ? "1" : "0");
+    return SQL_DONE;
+}
+
 // --- sessions in the way ---
 
 static enum sql_answer run_blockers(struct db_session *session, const char *sql, struct db_rows *rows,
@@ -389,6 +398,7 @@ static const struct {
     {"SELECT VARIABLE_VALUE FROM performance_schema.global_status", run_source_status, false},
     {"SELECT s.SERVICE_STATE, t.VARIABLE_VALUE", run_replica_status, false},
     {"SELECT @@GLOBAL.read_only, MAX(epoch)", run_reigns, false},
+    {"SELECT MAX(epoch), (SELECT COUNT(*)", run_reign_goes_on, false},
     {"SELECT @@GLOBAL.read_only + 0", run_read_only, false},
     {"SELECT @@GLOBAL.read_only AND @@GLOBAL.super_read_only", run_closed, false},
     {"SELECT IF(@@GLOBAL.read_only AND", run_took_hold, false},

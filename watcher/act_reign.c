@@ -1,0 +1,133 @@
+// Letting writers in: in a new reign, whose epoch row is the point of no return, or again in one that goes on.
+#include "watcher/act_steps.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "watcher/publish.h"
+
+enum { STATEMENT_MS = 3000 };
+
+static const char epoch_table_sql[] =
+    "CREATE TABLE IF NOT EXISTS relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY,"
+    " primary_name VARCHAR(64) NOT NULL, primary_uuid CHAR(36) NOT NULL, sync TINYINT NOT NULL DEFAULT 0,"
+    " rule INT NOT NULL DEFAULT 0, why VARCHAR(512) NOT NULL DEFAULT '',"
+    " created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3))";
+static const char heartbeat_table_sql[] =
+    "CREATE TABLE IF NOT EXISTS relevo.heartbeat (id TINYINT NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL,"
+    " ts_ms BIGINT NOT NULL, server_uuid CHAR(36) NOT NULL)";
+
+// A cluster that was not born with DB.sql gets the tables when its first primary is opened.
+static bool ensure_tables(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *found = NULL;
+    if (!db_value(session, STATEMENT_MS,
+                  "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'relevo'"
+                  " AND TABLE_NAME IN ('epoch', 'heartbeat')",
+                  &found, err)) {
+        return false;
+    }
+    return text_equal(found, "2") || (db_exec(session, STATEMENT_MS, "CREATE SCHEMA IF NOT EXISTS relevo", err) &&
+                                      db_exec(session, STATEMENT_MS, epoch_table_sql, err) &&
+                                      db_exec(session, STATEMENT_MS, heartbeat_table_sql, err));
+}
+
+static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
+                        struct err *err) {
+    AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
+    unsigned long long epoch = request->epoch;
+    int64_t began_ms = clock_mono_ms();
+    if (!db_execf(session, STATEMENT_MS, err,
+                  "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
+                  " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
+                  " WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)"
+                  " AND NOT EXISTS"
+                  " (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')",
+                  epoch, settings->nodes[request->target].name, request->rule, why, epoch)) {
+        return false;
+    }
+    if (db_affected(session) != 1 && clock_mono_ms() - began_ms > LICENCE_MS / 2) {
+        return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
+    }
+    return db_affected(session) == 1 ||
+           err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",
+                   settings->nodes[request->target].name, epoch, REBUILD_SCHEMA);
+}
+
+// The last look before the point of no return: another watcher may have been given the lease while we froze, or while
+// the applier drained.
+static bool still_leads(const struct act_context *context, struct err *err) {
+    struct lease lease;
+    publish_lease(context->publish, &lease);
+    return lease_lasts(&lease, clock_mono_ms(), LICENCE_MS) ||
+           err_set(err, ERR_CONFLICT, 0, "another watcher may lead by now");
+}
+
+bool step_license(struct db_session *session, struct err *err) {
+    return db_execf(session, STATEMENT_MS, err, "SET @relevo_until = NOW(6) + INTERVAL %d MICROSECOND",
+                    LICENCE_MS * 1000);
+}
+
+// A packet of ours that comes late, or a watcher that froze meanwhile, must not open a node that was closed again meanwhile.
+static bool let_in(struct db_session *session, struct err *err) {
+    AUTO_TEXT char *closed = NULL;
+    return db_exec(session, STATEMENT_MS, "SET GLOBAL read_only = IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.read_only)",
+                   err) &&
+           db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only + 0", &closed, err) &&
+           (text_equal(closed, "0") || err_set(err, ERR_FAILED, 0, "it took too long to be allowed"));
+}
+
+static bool open_in_reign(const struct act_context *context, struct db_session *session, bool source_later,
+                          struct err *err) {
+    return (source_later || step_forget_source(session, err)) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF", err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && step_license(session, err) &&
+           still_leads(context, err) && let_in(session, err);
+}
+
+enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
+                      bool source_later, struct err *err) {
+    const struct settings *settings = context->settings;
+    enum reign reign = REIGN_NOT_BEGUN;
+    // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
+    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+        ensure_tables(session, err) && step_license(session, err)) {
+        reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
+                : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
+                                                             : REIGN_NOT_BEGUN;
+    }
+    if (reign == REIGN_BEGUN && open_in_reign(context, session, source_later, err)) {
+        return REIGN_OPEN;
+    }
+    if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us
+        struct err ignored = {0};
+        (void)db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = ON", &ignored);
+    }
+    (void)err_wrap(err, "opening %s", settings->nodes[request->target].name);
+    return reign;
+}
+
+// It is still the primary that it was before we closed it: nobody has begun a newer reign that it knows of, and nobody
+// made it follow anybody.
+static bool reign_goes_on(struct db_session *session, uint64_t epoch, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_query(session, STATEMENT_MS,
+                  "SELECT MAX(epoch), (SELECT COUNT(*) FROM performance_schema.replication_connection_configuration"
+                  " WHERE CHANNEL_NAME = '' AND HOST <> '') FROM relevo.epoch",
+                  &rows, err)) {
+        return false;
+    }
+    int64_t newest = 0;
+    (void)text_to_i64(db_cell(rows, 0, 0, NULL), &newest);
+    return ((uint64_t)newest == epoch && text_equal(db_cell(rows, 0, 1, NULL), "0")) ||
+           err_set(err, ERR_CONFLICT, 0, "it is not the primary of epoch %llu any more", (unsigned long long)epoch);
+}
+
+bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch,
+                       struct err *err) {
+    // The licence comes first, so that a watcher that freezes after any of these looks comes too late.
+    return step_license(session, err) && still_leads(context, err) && reign_goes_on(session, epoch, err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+           db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && let_in(session, err);
+}
