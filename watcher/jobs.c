@@ -18,10 +18,10 @@ static void drop_vanished(struct watcher *watcher, const struct cluster_state *r
         const struct job_state *theirs = state_job(read, ours->node);
         int node = settings_node(watcher->settings, ours->node);
         if (job_active(ours) && (!theirs || theirs->queued_ms < ours->queued_ms) && node >= 0 &&
-            watcher->now_ms >= watcher->node_wait_ms[node]) {  // else the one we queued a moment ago is not there yet
+            watcher->now_ms >= watcher->job_wait_ms[node]) {  // else the one we queued a moment ago is not there yet
             LOG_WARN(MSG_JOB_VANISHED, KV("node", ours->node), KV("job", ours->id));
             ours->phase = JOB_CANCELLED;
-            watcher->node_wait_ms[node] = watcher->now_ms + SETTLE_MS;
+            watcher->job_wait_ms[node] = watcher->now_ms + SETTLE_MS;
         }
     }
 }
@@ -42,10 +42,10 @@ void jobs_adopt(struct watcher *watcher, const struct cluster_state *read) {
         if (ended && theirs->phase == JOB_FAILED) {
             unsigned doublings = watcher->node_failures[node] < 4 ? watcher->node_failures[node] : 4;
             int64_t wait_ms = (int64_t)RETRY_FIRST_MS << doublings;
-            watcher->node_wait_ms[node] = watcher->now_ms + (wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
+            watcher->job_wait_ms[node] = watcher->now_ms + (wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
             watcher->node_failures[node]++;
         } else if (ended) {
-            watcher->node_wait_ms[node] = watcher->now_ms + 1000;
+            watcher->job_wait_ms[node] = watcher->now_ms + 1000;
             watcher->node_failures[node] = 0;
         }
         *ours = *theirs;
@@ -85,6 +85,6 @@ void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const c
     if (slot) {
         *slot = job;
     }
-    watcher->node_wait_ms[node] = watcher->now_ms + SETTLE_MS;
+    watcher->job_wait_ms[node] = watcher->now_ms + SETTLE_MS;
     publish_job(watcher->publish, &job);
 }

@@ -123,30 +123,45 @@ void obey_decision(struct watcher *watcher, const struct decision *decision) {
     }
 }
 
-void obey_repair(struct watcher *watcher, int node, unsigned flags) {
+static struct decision repair_of(const struct watcher *watcher, int node) {
     bool waiting = watcher->now_ms < watcher->node_wait_ms[node] || watcher->repairing == node;
-    struct decision decision = policy_node(watcher->state.phase, &watcher->facts, node,
-                                           (flags & ~(unsigned)FLAG_COOLING) | (waiting ? FLAG_COOLING : 0u));
+    return policy_node(watcher->state.phase, &watcher->facts, node,
+                       (flags_now(watcher) & ~(unsigned)FLAG_COOLING) | (waiting ? FLAG_COOLING : 0u));
+}
+
+static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
-    bool on_node = decision.act == ACT_FENCE || decision.act == ACT_FORGET || decision.act == ACT_SUIT;
+    bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT;
     if (on_node && it && actor_idle(watcher->repairer)) {
-        struct act_request request = {.act = decision.act,
-                                      .told_as = decision.act,
-                                      .rule = decision.rule,
-                                      .why_msg = decision.why,
+        struct act_request request = {.act = decision->act,
+                                      .told_as = decision->act,
+                                      .rule = decision->rule,
+                                      .why_msg = decision->why,
                                       .target = node,
                                       .old = -1,
                                       .decided_ms = watcher->now_ms};
         (void)text_copy(request.target_uuid, sizeof request.target_uuid, it->uuid);
-        msg_render(decision.why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
+        msg_render(decision->why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
         watcher->repairing = node;
         actor_submit(watcher->repairer, &request);
-    } else if (decision.act == ACT_RESYNC) {
-        LOG_INFO(decision.why, KV("node", watcher->names[node]), KVI("rule", decision.rule));
+    } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node]) {
+        LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision.act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
+    } else if (decision->act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
         watcher->alarm_ms[node] = watcher->now_ms;
-        report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision.rule, decision.why,
+        report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node])));
+    }
+}
+
+// A second node that takes writes comes before all else that the repairer could be busy with.
+void obey_repairs(struct watcher *watcher) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < watcher->count; i++) {
+            struct decision decision = repair_of(watcher, i);
+            if ((decision.act == ACT_FENCE) == (pass == 0)) {
+                repair(watcher, i, &decision);
+            }
+        }
     }
 }

@@ -238,9 +238,7 @@ static void decide(struct watcher *watcher) {
     if (watcher->leads) {
         report_decision(watcher, &watcher->decision);
         obey_decision(watcher, &watcher->decision);
-        for (int i = 0; i < watcher->count; i++) {
-            obey_repair(watcher, i, flags_now(watcher));
-        }
+        obey_repairs(watcher);
     }
     if (watcher->asked.flag) {  // accepted, but the world changed before a rule matched
         struct act_outcome outcome = {.request = {.target = watcher->asked.target}};

@@ -58,7 +58,8 @@ struct watcher {
     int64_t sync_rest_ms;              // ... and no attempt to change that before
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
-    int64_t node_wait_ms[NODE_MAX];    // no repair of that node before
+    int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
+    int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
@@ -83,7 +84,7 @@ void remember_failover(struct watcher *watcher);                     // for the 
 
 // obey.c
 void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
-void obey_repair(struct watcher *watcher, int node, unsigned flags);           // decides and does what one node needs
+void obey_repairs(struct watcher *watcher);                                    // decides and does what the nodes need
 
 // judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.
 void judge_command(struct watcher *watcher, const char *bytes, size_t length_bytes);
