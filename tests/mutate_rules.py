@@ -105,7 +105,8 @@ GUARDS = {
         ("memory->heartbeats = UINT64_MAX;", "memory->heartbeats = 0;"),
         ("|| memory->sign_ms == 0;", ";"),
         ("began || seen_now->source_heartbeats != memory->heartbeats ||", "began ||"),
-        (" || received_count != memory->received_count) {", ") {"),
+        ("||\n        received_count != memory->received_count) {", "|| false) {"),
+        ("if (seen_now->receiving || began", "if (began"),
         ("        memory->answered_ms = observation->at_ms;\n        memory->hard_ms = 0;\n        memory->closing_ms = 0;\n"
          "        (void)text_copy", "        memory->answered_ms = observation->at_ms;\n        (void)text_copy"),
         ("        memory->closing_ms = 0;\n        (void)text_copy", "        (void)text_copy"),

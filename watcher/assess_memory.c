@@ -52,7 +52,10 @@ static void remember_stream(struct node_memory *memory, const struct observation
     }
     uint64_t received_count = gtid_count(seen_now->received);
     bool began = !text_equal(memory->source_uuid, seen_now->source_uuid) || memory->sign_ms == 0;
-    if (began || seen_now->source_heartbeats != memory->heartbeats || received_count != memory->received_count) {
+    // A long transaction may take minutes to arrive. Should its source fall silent in the middle, the receiver itself
+    // gives up (replica_net_timeout) and is ON no more.
+    if (seen_now->receiving || began || seen_now->source_heartbeats != memory->heartbeats ||
+        received_count != memory->received_count) {
         memory->sign_ms = seen_now->at_ms;
     }
     memory->heartbeats = seen_now->source_heartbeats;

@@ -44,6 +44,7 @@ struct observation {
     char source_host[NODE_NAME_SIZE];
     char source_uuid[NODE_UUID_SIZE];  // "" until it has connected once
     uint64_t source_heartbeats;        // count received: grows while the source is idle but alive
+    bool receiving;  // a transaction is being transferred: until it ends neither of the counts above moves
     int receiver_errno, applier_errno;
     char replication_error[200];
 

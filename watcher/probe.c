@@ -13,6 +13,7 @@
     " @@GLOBAL.offline_mode AS offline_mode, @@GLOBAL.gtid_mode AS gtid_mode,"                                         \
     " @@GLOBAL.gtid_executed AS executed, c.HOST AS source_host, s.SOURCE_UUID AS source_uuid,"                        \
     " s.SERVICE_STATE AS receiver, s.RECEIVED_TRANSACTION_SET AS received, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats," \
+    " s.QUEUEING_TRANSACTION AS queueing,"                                                                             \
     " s.LAST_ERROR_NUMBER AS receiver_errno, s.LAST_ERROR_MESSAGE AS receiver_error, a.SERVICE_STATE AS applier,"      \
     " COALESCE(w.LAST_ERROR_NUMBER, k.LAST_ERROR_NUMBER) AS applier_errno,"                                            \
     " COALESCE(w.LAST_ERROR_MESSAGE, k.LAST_ERROR_MESSAGE) AS applier_error"
@@ -100,6 +101,8 @@ static void read_node(const struct db_rows *rows, struct observation *it) {
     copy_of(rows, "source_host", it->source_host, sizeof it->source_host);
     copy_of(rows, "source_uuid", it->source_uuid, sizeof it->source_uuid);
     it->source_heartbeats = (uint64_t)number_of(rows, "heartbeats");
+    const char *queueing = db_cell_named(rows, 0, "queueing");
+    it->receiving = queueing && *queueing;
     it->receiver_errno = (int)number_of(rows, "receiver_errno");
     it->applier_errno = (int)number_of(rows, "applier_errno");
     copy_of(rows, it->applier_errno ? "applier_error" : "receiver_error", it->replication_error,

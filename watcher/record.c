@@ -55,6 +55,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_HEAP, executed_text),
     PLAIN(FIELD_HEAP, received_text),
     PLAIN(FIELD_U64, source_heartbeats),
+    PLAIN(FIELD_BOOL, receiving),
     PLAIN(FIELD_I64, relevo_wall_ms),
     PLAIN(FIELD_I64, heartbeat_ms),
     PLAIN(FIELD_I64, began_ms),

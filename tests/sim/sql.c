@@ -318,6 +318,7 @@ static enum sql_answer run_settle(struct db_session *session, const char *sql, s
     if (session->node->repl.configured && session->node->repl.receiver == THREAD_ON) {
         sql_cell(rows, "received", node_received(session->node));
         sql_cell_text(rows, "sleep", "0");
+        sql_cell_text(rows, "queueing", "");  // whole transactions arrive here
     }
     return SQL_DONE;
 }

@@ -275,6 +275,25 @@ static void a_transaction_is_a_sign_of_life_too(void **state) {
     assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);
 }
 
+// While a long transaction arrives there are no heartbeats, and the set grows only at its end.
+static void a_transaction_in_transfer_is_a_sign_of_life(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    uint64_t heartbeats = it.seen[NODE_B]->source_heartbeats;
+    for (int seconds = 1; seconds <= 10; seconds++) {
+        it.now_ms += 1000;
+        struct observation *seen = cluster_follows(&it, NODE_B, THREAD_ON, ALL);
+        seen->source_heartbeats = heartbeats;
+        seen->receiving = true;
+        assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);
+    }
+    // Its source fell silent: the receiver gives up by itself.
+    it.now_ms += 1000;
+    cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL)->receiving = true;
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_LOST);
+}
+
 // Connecting anew is a sign of life, even before the first heartbeat, with counters that began afresh.
 static void a_new_connection_is_a_sign_of_life(void **state) {
     (void)state;
@@ -392,6 +411,7 @@ int main(void) {
         cmocka_unit_test(a_receiver_testifies_by_state_and_error),
         cmocka_unit_test(a_late_observation_is_no_testimony),
         cmocka_unit_test(a_transaction_is_a_sign_of_life_too),
+        cmocka_unit_test(a_transaction_in_transfer_is_a_sign_of_life),
         cmocka_unit_test(a_new_connection_is_a_sign_of_life),
         cmocka_unit_test(whoever_never_streamed_from_it_has_not_lost_it),
         cmocka_unit_test(who_follows_somebody_else_says_nothing),

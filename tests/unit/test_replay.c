@@ -21,6 +21,7 @@ static struct observation *example(void) {
     it->read_only = it->gtid_on = true;
     it->receiver = THREAD_CONNECTING;
     it->source_heartbeats = 7;
+    it->receiving = true;
     it->epoch = 3;
     (void)text_copy(it->uuid, sizeof it->uuid, UUID);
     it->executed_text = mem_text(UUID ":1-9");
@@ -40,6 +41,7 @@ static void goes_there_and_back(void **state) {
     assert_true(record_same(it, back));
     assert_int_equal(back->at_ms, 5000);
     assert_int_equal(back->source_heartbeats, 7);
+    assert_true(back->receiving);
     assert_int_equal(gtid_count(back->executed), 9);
 
     // The next line has what changed and nothing else.
