@@ -2,13 +2,29 @@
 // which gets its epoch row), fence it, or make it forget the source that it followed.
 #include "watcher/act_steps.h"
 
+// The recorded primary may have come back with less than it had (rule 169).
+static bool lost_nothing(const struct act_context *context, const struct act_request *request,
+                         struct db_session *session, struct err *err) {
+    AUTO_GTID struct gtid_set *executed = step_executed(session, err);
+    for (int i = 0; executed && i < (int)context->settings->node_count; i++) {
+        AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
+        if (i != request->target && other && other->outcome == PROBE_OK &&
+            assess_lost_by(request->target_uuid, executed, other) > 0) {
+            return err_set(err, ERR_CONFLICT, 0, "%s holds transactions that it made itself and lacks",
+                           context->settings->nodes[i].name);
+        }
+    }
+    return executed != NULL;
+}
+
 void act_open(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
     AUTO_SESSION struct db_session *session = NULL;
     if (!step_open(context, request->target, request->target_uuid, &session, &outcome->err)) {
         return;
     }
     if (step_go_alone(context, request, session, &outcome->err) && step_drain(session, &outcome->err) &&
-        step_others_closed(context, request->target, -1, &outcome->err)) {
+        step_others_closed(context, request->target, -1, &outcome->err) &&
+        (request->act != ACT_REOPEN || lost_nothing(context, request, session, &outcome->err))) {
         outcome->reign = step_reign(context, session, request, false, &outcome->err);
     }
     outcome->ok = outcome->reign == REIGN_OPEN;

@@ -42,15 +42,6 @@ static void repoint_others(const struct act_context *context, const struct act_r
     }
 }
 
-static struct gtid_set *executed_on(struct db_session *session, struct err *err) {
-    char *text = NULL;
-    if (!db_value(session, 3000, "SELECT @@GLOBAL.gtid_executed", &text, err)) {
-        return NULL;
-    }
-    AUTO_TEXT char *owned = text;
-    return gtid_parse(owned, err);
-}
-
 // Applies what was received. An operator who forces accepts that some of it is lost, and is told how much.
 static bool drained(struct db_session *session, const struct act_request *request, struct act_outcome *outcome) {
     if (step_drain(session, &outcome->err)) {
@@ -112,7 +103,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
     }
     outcome->ok = true;
     struct err ignored = {0};
-    AUTO_GTID struct gtid_set *all = executed_on(session, &ignored);
+    AUTO_GTID struct gtid_set *all = step_executed(session, &ignored);
     if (all) {
         repoint_others(context, request, all);
     }

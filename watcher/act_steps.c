@@ -96,6 +96,17 @@ bool step_fence(const struct act_context *context, int node, struct db_session *
     return db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = OFF", err);
 }
 
+// --- data ---
+
+struct gtid_set *step_executed(struct db_session *session, struct err *err) {
+    char *text = NULL;
+    if (!db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.gtid_executed", &text, err)) {
+        return NULL;
+    }
+    AUTO_TEXT char *owned = text;
+    return gtid_parse(owned, err);
+}
+
 // --- lossless mode ---
 
 bool step_suit(struct db_session *session, struct err *err) {

@@ -57,6 +57,8 @@ bool step_drain(struct db_session *session, struct err *err);
 // Waits until the node has executed gtids, at most timeout_ms.
 bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeout_ms, struct err *err);
 
+struct gtid_set *step_executed(struct db_session *session, struct err *err);  // NULL: it cannot be told
+
 bool step_forget_source(struct db_session *session, struct err *err);
 bool step_follow(const struct act_context *context, struct db_session *session, int source, struct err *err);
 

@@ -29,6 +29,23 @@ static enum primary_view judge_primary(const struct view *view) {
     return !it->read_only ? PRIMARY_OPEN : it->half_rebuilt ? PRIMARY_HALF : PRIMARY_CLOSED;
 }
 
+// A closed primary makes no transactions. Whoever holds some of its own that it lacks knows that it lost them: opened,
+// it would give their numbers to others, and its replicas would never notice. What somebody else made proves nothing.
+static int judge_ahead(const struct view *view) {
+    const struct observation *primary = view->facts.view == PRIMARY_CLOSED ? assess_seen(view, view->facts.primary) : NULL;
+    if (!primary) {
+        return -1;
+    }
+    AUTO_GTID struct gtid_set *held = assess_holds(primary);
+    for (int i = 0; i < view->in->count; i++) {
+        const struct observation *other = assess_seen(view, i);
+        if (i != view->facts.primary && other && assess_up(view, i) && assess_lost_by(primary->uuid, held, other) > 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 // --- what the replicas say ---
 
 // The client errors of a receiver whose source cannot be reached; any other error is an answer from the source.
@@ -321,7 +338,8 @@ struct facts assess(struct memory *memory, const struct assess_input *in) {
                                 .primary = index_of(in, in->state->primary),
                                 .candidate_node = -1,
                                 .election_node = -1,
-                                .open_node = -1};
+                                .open_node = -1,
+                                .ahead_node = -1};
     for (int i = 0; i < in->count; i++) {
         assess_remember(&memory->nodes[i], in->observations[i], in->now_ms);
         view.facts.nodes[i].reach = assess_reach(&memory->nodes[i], in->observations[i], in->now_ms, in->silent_ms);
@@ -331,6 +349,7 @@ struct facts assess(struct memory *memory, const struct assess_input *in) {
     }
     count_others(&view);
     view.facts.view = judge_primary(&view);
+    view.facts.ahead_node = judge_ahead(&view);
     view.facts.witness = judge_witnesses(&view);
     assess_vouchers(&view);
     assess_sync(&view);

@@ -167,6 +167,7 @@ struct facts {
     int election_node;     // -1 unless READY
     unsigned open_others;  // nodes other than the recorded primary that take writes
     int open_node;         // one of them, -1
+    int ahead_node;        // holds what the closed primary itself made and lacks, -1: nobody does
     bool all_streaming;    // every other configured node streams
     bool any_job;
     bool all_up;
@@ -197,6 +198,9 @@ struct assess_input {
 };
 
 struct facts assess(struct memory *memory, const struct assess_input *input);
+
+// Transactions made by the server with that uuid that the node holds and that are not in held.
+uint64_t assess_lost_by(const char *uuid, const struct gtid_set *held, const struct observation *node);
 
 // After a switchover: the node that handed over held all that its successor holds, whether or not it has been seen
 // streaming from it yet.

@@ -28,6 +28,25 @@ bool assess_follows_primary(const struct view *view, int node) {
     return text_equal(it->source_host, view->in->state->primary);  // has not connected since it started
 }
 
+struct made_by {
+    const char *uuid;
+    uint64_t count;
+};
+
+static void count_made_by(void *arg, const char *uuid, const char *tag, uint64_t first, uint64_t last) {
+    struct made_by *made = arg;
+    (void)tag;
+    made->count += text_equal(uuid, made->uuid) ? last - first + 1 : 0;
+}
+
+uint64_t assess_lost_by(const char *uuid, const struct gtid_set *held, const struct observation *node) {
+    struct made_by lost = {.uuid = uuid};
+    AUTO_GTID struct gtid_set *whole = assess_holds(node);
+    AUTO_GTID struct gtid_set *more = gtid_subtract(whole, held);
+    gtid_each(more, count_made_by, &lost);
+    return lost.count;
+}
+
 struct gtid_set *assess_holds(const struct observation *it) {
     return gtid_union(it->executed, it->received);  // received is not cumulative, hence the union
 }

@@ -82,6 +82,7 @@ static const struct rule cluster_rules[] = {
     {.id = 166, .view = IN(PRIMARY_OPEN), .to = PHASE_DEGRADED, .why = MSG_WHY_DEGRADED},
     {.id = 167, .yes = FLAG_OUTLIVED, .view = IN(PRIMARY_CLOSED), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_OUTLIVED},
     {.id = 168, .yes = FLAG_OPEN_OTHER, .view = IN(PRIMARY_CLOSED), .to = PHASE_FROZEN, .why = MSG_WHY_OPENED_BY_HAND},
+    {.id = 169, .yes = FLAG_BEHIND, .view = IN(PRIMARY_CLOSED), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_BEHIND},
     {.id = 170, .yes = FLAG_OPEN_MANY, .view = IN(PRIMARY_CLOSED), .to = PHASE_FROZEN, .why = MSG_WHY_OPENED_BY_HAND},
     {.id = 171, .yes = FLAG_UNCERTAIN, .view = IN(PRIMARY_CLOSED), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_UNCERTAIN},
     {.id = 172, .no = FLAG_COOLING | FLAG_RECALLED, .view = IN(PRIMARY_CLOSED), .to = PHASE_STARTING, .act = ACT_REOPEN,

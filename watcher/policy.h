@@ -19,6 +19,7 @@ enum flag {
     FLAG_INTENT = 1u << 10,        // an unfinished failover is recorded
     FLAG_RECALLED = 1u << 19,      // the record may be out of date and a node that may know better was not asked
     FLAG_OUTLIVED = 1u << 20,      // ... it is the old primary of an unfinished failover, whose new one is recorded
+    FLAG_BEHIND = 1u << 21,        // another node holds what the primary itself made and has lost
     FLAG_YOUNG = 1u << 18,         // the watcher has just started and has not seen the primary up yet
     FLAG_UNCERTAIN = 1u << 17,     // an unfinished opening is recorded and its node cannot be asked
     FLAG_FAILBACK_DUE = 1u << 11,  // the preferred node has streamed without lag for a while

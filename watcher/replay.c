@@ -139,7 +139,7 @@ static unsigned flags_of(const struct replay *replay) {
     const struct facts *facts = &replay->facts;
     return replay->flags | (facts->settled ? FLAG_SETTLED : 0u) | (facts->all_streaming ? FLAG_ALL_STREAMING : 0u) |
            (facts->any_job ? FLAG_ANY_JOB : 0u) | (facts->open_others == 1 ? FLAG_OPEN_OTHER : 0u) |
-           (facts->open_others > 1 ? FLAG_OPEN_MANY : 0u);
+           (facts->open_others > 1 ? FLAG_OPEN_MANY : 0u) | (facts->ahead_node >= 0 ? FLAG_BEHIND : 0u);
 }
 
 static void decide(struct replay *replay) {

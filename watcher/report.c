@@ -37,7 +37,9 @@ void report_missing(const struct watcher *watcher, char *out, size_t size_bytes)
 }
 
 int report_target(const struct watcher *watcher, const struct decision *decision) {
-    int target = decision->why == MSG_WHY_UNCERTAIN ? watcher->intent_target : target_node(watcher, decision->target);
+    int target = decision->why == MSG_WHY_UNCERTAIN ? watcher->intent_target
+                 : decision->why == MSG_WHY_BEHIND  ? watcher->facts.ahead_node
+                                                    : target_node(watcher, decision->target);
     if (target >= 0) {
         return target;
     }

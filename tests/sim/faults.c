@@ -155,6 +155,10 @@ static void do_loosen(const struct fault *fault) {
     node_let_through(&world.node[fault->a]);
 }
 
+static void do_restore(const struct fault *fault) {
+    node_lose_last(&world.node[fault->a], (int)fault->much);
+}
+
 // --- services ---
 
 static void do_kill_watcher(const struct fault *fault) {

@@ -111,6 +111,20 @@ void node_rows(struct node *node) {
     }
 }
 
+void node_lose_last(struct node *node, int lost) {
+    struct data *data = &node->data;
+    int left = data->executed[node->index] > lost ? data->executed[node->index] - lost : 0;
+    data->executed[node->index] = left;
+    int kept = 0;
+    for (int i = 0; i < data->log_count; i++) {
+        if (data->log[i].uuid != node->index || data->log[i].seq <= left) {
+            data->log[kept++] = data->log[i];
+        }
+    }
+    data->log_count = kept;
+    node_rows(node);
+}
+
 uint64_t node_epoch(const struct node *node) {
     return node->epoch_txn ? txn_at(node->epoch_txn)->epoch : 0;
 }

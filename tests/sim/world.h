@@ -137,6 +137,7 @@ void node_init(struct node *node, int index);
 void node_boot(struct node *node, int64_t after_ms);  // comes up fenced, replication stopped
 void node_die(struct node *node);
 void node_close(struct node *node, int64_t for_ms);  // SIGTERM: says goodbye, feeds its replicas to the last
+void node_lose_last(struct node *node, int lost);  // of its own transactions: an old copy of the disk
 void node_purge(struct node *node);                  // all binlogs that no connected replica needs
 void node_freeze(struct node *node, int64_t for_ms);
 bool node_serves(const struct node *node);  // up and not frozen

@@ -191,6 +191,27 @@ static void an_open_primary_is_the_recorded_server(void **state) {
     assert_int_equal(cluster_judge(&it).view, PRIMARY_FOREIGN); // somebody serves that we cannot see: elect nobody
 }
 
+static int ahead(const char *held, const char *received, const char *executed, bool open) {
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.now_ms += 100;
+    struct observation *primary = open ? cluster_serves(&it, NODE_A, held) : cluster_fenced(&it, NODE_A, held);
+    (void)primary;
+    cluster_gtids(cluster_follows(&it, NODE_B, THREAD_CONNECTING, executed), executed, received);
+    return cluster_judge(&it).ahead_node;
+}
+
+// A restored backup: opened, it would make other transactions of the numbers that b holds.
+static void a_primary_that_lost_its_own_transactions_is_told(void **state) {
+    (void)state;
+    assert_int_equal(ahead(UUID_A ":1-8", "", ALL, false), NODE_B);
+    assert_int_equal(ahead(UUID_A ":1-8", UUID_A ":9", UUID_A ":1-8", false), NODE_B); // received, not applied
+    assert_int_equal(ahead(ALL, "", ALL, false), -1);
+    assert_int_equal(ahead(ALL, "", UUID_A ":1-8", false), -1);                // it made more, which is the rule
+    assert_int_equal(ahead(ALL, "", ALL "," UUID_B ":1", false), -1);          // b's own errand
+    assert_int_equal(ahead(UUID_A ":1-8", "", ALL, true), -1);                 // open: it made more since it was asked
+}
+
 // --- testimony ---
 
 // a has died for us at T0 + 100; b is seen again after_ms later.
@@ -410,6 +431,7 @@ int main(void) {
         cmocka_unit_test(an_open_primary_is_the_recorded_server),
         cmocka_unit_test(a_receiver_testifies_by_state_and_error),
         cmocka_unit_test(a_late_observation_is_no_testimony),
+        cmocka_unit_test(a_primary_that_lost_its_own_transactions_is_told),
         cmocka_unit_test(a_transaction_is_a_sign_of_life_too),
         cmocka_unit_test(a_transaction_in_transfer_is_a_sign_of_life),
         cmocka_unit_test(a_new_connection_is_a_sign_of_life),

@@ -51,7 +51,7 @@ static const char *wrong_act(const struct situation *at, const struct decision *
                        : "switches over for no reason";
         case ACT_REOPEN:
             return at->view == PRIMARY_CLOSED && !others &&
-                           !(flags & (FLAG_UNCERTAIN | FLAG_RECALLED | FLAG_COOLING | FLAG_MAINTENANCE)) &&
+                           !(flags & (FLAG_UNCERTAIN | FLAG_RECALLED | FLAG_COOLING | FLAG_MAINTENANCE | FLAG_BEHIND)) &&
                            got->target == TARGET_PRIMARY
                        ? NULL
                        : "reopens a primary that may have been replaced";
@@ -139,7 +139,7 @@ static void each_view(unsigned flags) {
 }
 
 static const unsigned asks[] = {0, FLAG_ASK_SWITCHOVER, FLAG_ASK_FAILOVER, FLAG_ASK_FORCE};
-static const unsigned opens[] = {0, FLAG_OPEN_OTHER, FLAG_OPEN_MANY, FLAG_OPEN_OTHER | FLAG_OUTLIVED};
+static const unsigned opens[] = {0, FLAG_OPEN_OTHER, FLAG_OPEN_MANY, FLAG_OPEN_OTHER | FLAG_OUTLIVED, FLAG_BEHIND};
 static const unsigned singles[] = {FLAG_MAINTENANCE, FLAG_LIMIT,        FLAG_COOLING,   FLAG_ALL_STREAMING,
                                    FLAG_ANY_JOB,     FLAG_INTENT,       FLAG_UNCERTAIN, FLAG_FAILBACK_DUE,
                                    FLAG_TARGET_FIT,  FLAG_TARGET_READY, FLAG_BUSY,      FLAG_LEADER,
