@@ -7,9 +7,13 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-// stopped[i]: from here on node i acknowledges nothing.
+struct others {
+    bool stopped[NODE_MAX];  // from here on that node acknowledges nothing
+    bool halted[NODE_MAX];   // its receiver ran until we asked it to stop, whatever came of that
+};
+
 static void stop_other_receivers(const struct act_context *context, const struct act_request *request,
-                                 bool stopped[NODE_MAX]) {
+                                 struct others *others) {
     for (int i = 0; i < (int)context->settings->node_count; i++) {
         AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
         bool off = other && (other->receiver == THREAD_OFF || other->receiver == THREAD_ABSENT);
@@ -21,8 +25,23 @@ static void stop_other_receivers(const struct act_context *context, const struct
         AUTO_SESSION struct db_session *session = NULL;
         bool busy = false;
         struct err ignored = {0};  // it is repointed or resynced afterwards, whatever comes of this
-        stopped[i] = (step_open(context, i, other->uuid, &session, &ignored) &&
-                      step_stop_receiver(context, i, session, &busy, &ignored));
+        others->halted[i] = !off;
+        others->stopped[i] = (step_open(context, i, other->uuid, &session, &ignored) &&
+                              step_stop_receiver(context, i, session, &busy, &ignored));
+    }
+}
+
+// Nobody was opened: whoever decides next asks all of them as witnesses, and may choose any of them. A node without a
+// source cannot start, and is resynced later.
+static void restart_receivers(const struct act_context *context, const struct others *others,
+                              struct db_session *target) {
+    struct err ignored = {0};
+    (void)step_restart_replica(target, &ignored);
+    for (int i = 0; i < (int)context->settings->node_count; i++) {
+        AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
+        AUTO_SESSION struct db_session *session = NULL;
+        (void)(others->halted[i] && other && step_open(context, i, other->uuid, &session, &ignored) &&
+               step_restart_replica(session, &ignored));
     }
 }
 
@@ -71,18 +90,18 @@ void act_promote(const struct act_context *context, const struct act_request *re
                     step_open(context, request->target, request->target_uuid, &session, err))) {
         return;
     }
-    bool busy = false, stopped[NODE_MAX] = {false};
-    stop_other_receivers(context, request, stopped);
+    bool busy = false;
+    struct others others = {0};
+    stop_other_receivers(context, request, &others);
     bool ready =
         step_timed(outcome, "settle", &since_ms, step_settle(session, err)) &&
         step_timed(outcome, "stop", &since_ms, step_stop_receiver(context, request->target, session, &busy, err)) &&
-        (request->quorum == 0 || step_ask_vouchers(context, request, session, stopped, err)) &&
+        (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
         step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
         step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
         step_others_closed(context, request->target, request->old, err);
     if (!ready) {
-        struct err ignored = {0};  // a node without a source cannot start; it is resynced later
-        (void)step_restart_replica(session, &ignored);
+        restart_receivers(context, &others, session);
         return;
     }
     // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
@@ -95,8 +114,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
         (void)step_forget_source(session, &ignored);
     }
     if (outcome->reign == REIGN_NOT_BEGUN) {
-        struct err ignored = {0};  // whoever decides next asks it as a witness
-        (void)step_restart_replica(session, &ignored);
+        restart_receivers(context, &others, session);
     }
     if (outcome->reign != REIGN_OPEN) {
         return;  // before the epoch row: tried again; after it: reopened, for it is the primary now
