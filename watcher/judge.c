@@ -114,6 +114,10 @@ static void judge_failover(struct watcher *watcher, const struct command *comman
         refuse(watcher, command, MSG_REFUSE_NEEDS_FORCE, KVS(KV("why", watcher->state.why)));
         return;
     }
+    if (facts->view == PRIMARY_ALIVE) {  // it may take the writes of others: no force helps (rule 124)
+        refuse(watcher, command, MSG_REFUSE_ALIVE, KVS(KV("why", watcher->state.why)));
+        return;
+    }
     int target = target_of(watcher, command);
     if (target < 0) {
         return;

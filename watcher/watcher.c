@@ -243,8 +243,9 @@ static void decide(struct watcher *watcher) {
     if (watcher->asked.flag) {  // accepted, but the world changed before a rule matched
         struct act_outcome outcome = {.request = {.target = watcher->asked.target}};
         (void)text_copy(outcome.request.command_id, sizeof outcome.request.command_id, watcher->asked.id);
+        (void)text_copy(outcome.request.by, sizeof outcome.request.by, watcher->asked.by);
         (void)err_set(&outcome.err, ERR_CONFLICT, 0, "%s", watcher->state.why);
-        watcher->asked.flag = 0;
+        watcher->asked = (struct asked){0};  // whatever is decided next is not this person's doing
         judge_finished(watcher, &outcome);
     }
 }
