@@ -130,15 +130,22 @@ struct actor *actor_start(const struct settings *settings, struct observe *obser
     return actor;
 }
 
+void actor_finish(struct actor *actor) {
+    pthread_mutex_lock(&actor->lock);
+    bool stopped = actor->stopping;
+    actor->stopping = true;
+    pthread_cond_signal(&actor->changed);
+    pthread_mutex_unlock(&actor->lock);
+    if (!stopped) {
+        pthread_join(actor->thread, NULL);
+    }
+}
+
 void actor_stop(struct actor *actor) {
     if (!actor) {
         return;
     }
-    pthread_mutex_lock(&actor->lock);
-    actor->stopping = true;
-    pthread_cond_signal(&actor->changed);
-    pthread_mutex_unlock(&actor->lock);
-    pthread_join(actor->thread, NULL);
+    actor_finish(actor);
     store_close(actor->store);
     pthread_cond_destroy(&actor->changed);
     pthread_mutex_destroy(&actor->lock);

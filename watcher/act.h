@@ -52,7 +52,8 @@ struct publish;
 
 struct actor *actor_start(const struct settings *settings, struct observe *observe, struct publish *publish,
                           struct loop *loop);
-void actor_stop(struct actor *actor);  // finishes or abandons the current step at its deadline; NULL is fine
+void actor_finish(struct actor *actor);  // ends the thread, with what is under way; the outcome can still be taken
+void actor_stop(struct actor *actor);    // the same, and frees it; NULL is fine
 
 bool actor_idle(struct actor *actor);
 void actor_submit(struct actor *actor, const struct act_request *request);  // only when idle

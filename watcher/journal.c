@@ -188,7 +188,11 @@ static void *run(void *arg) {
             (void)pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
         }
     }
+    bool rows_left = journal->row_count > 0;
     pthread_mutex_unlock(&journal->lock);
+    if (rows_left) {
+        once(journal);
+    }
     db_close(journal->session);
     return NULL;
 }

@@ -33,7 +33,10 @@ static void adopt_intent(struct watcher *watcher) {
         watcher->intent_target = settings_node(watcher->settings, target);
         watcher->intent_act = act_parse(act);
         watcher->intent_old = settings_node(watcher->settings, json_string_value(json_object_get(intent, "old")));
+        watcher->intent_rule = (int)json_integer_value(json_object_get(intent, "rule"));
+        watcher->intent_wall_ms = (int64_t)json_integer_value(json_object_get(intent, "since_ms"));
         uint64_t epoch = (uint64_t)json_integer_value(json_object_get(intent, "epoch"));
+        watcher->intent_epoch = epoch;
         watcher->reserved_epoch = epoch > watcher->reserved_epoch ? epoch : watcher->reserved_epoch;
         if (!watcher->record_read) {
             LOG_WARN(MSG_INTENT_FOUND, KV("act", act), KV("target", target));
@@ -167,15 +170,49 @@ static void take_observations(struct watcher *watcher) {
 
 // --- the tick ---
 
+// A failover that succeeded and was never told, because its watcher was killed in between. (When it is told it joins the
+// list of failovers, which goes to the hash together with the rest.)
+static void tell_unfinished(struct watcher *watcher) {
+    bool told = atoll(watcher->state.failovers) >= watcher->intent_wall_ms;
+    if (told || watcher->intent_act != ACT_PROMOTE || watcher->intent_target != watcher->facts.primary ||
+        watcher->intent_epoch != watcher->state.epoch) {
+        return;
+    }
+    int64_t ago_ms = watcher->now_wall_ms - watcher->intent_wall_ms;
+    struct act_outcome outcome = {.ok = true,
+                                  .reign = REIGN_OPEN,
+                                  .request = {.act = ACT_PROMOTE,
+                                              .told_as = ACT_PROMOTE,
+                                              .rule = watcher->intent_rule,
+                                              .target = watcher->intent_target,
+                                              .old = watcher->intent_old,
+                                              .epoch = watcher->intent_epoch,
+                                              .by = "watcher",
+                                              .decided_ms = watcher->now_ms - (ago_ms > 0 ? ago_ms : 0)}};
+    watcher->intent_act = ACT_NONE;
+    remember_failover(watcher);
+    report_outcome(watcher, &outcome);
+}
+
 static void clear_intent(struct watcher *watcher) {
     // Lossless mode: a node that may have been opened, and cannot be asked, must not be forgotten (rule 151).
     bool kept = watcher->settings->mode == MODE_LOSSLESS && (flags_now(watcher) & FLAG_UNCERTAIN) != 0;
     bool settled = watcher->facts.view == PRIMARY_OPEN && actor_idle(watcher->actor) && !kept;
+    if (settled && *watcher->state.intent && watcher->leads) {
+        tell_unfinished(watcher);
+    }
     if (settled && *watcher->state.intent) {
         *watcher->state.intent = '\0';
         watcher->intent_target = -1;
         publish_clear_intent(watcher->publish);
     }
+}
+
+static void point_journal_at(struct watcher *watcher, int primary) {
+    char address[64];
+    observe_address(watcher->observe, (size_t)primary, address, sizeof address);
+    journal_point(watcher->journal, watcher->names[primary], address, watcher->settings->nodes[primary].port,
+                  watcher->state.primary_uuid, watcher->state.epoch);
 }
 
 static void point_journal(struct watcher *watcher) {
@@ -184,10 +221,7 @@ static void point_journal(struct watcher *watcher) {
         journal_point(watcher->journal, "", "", 0, "", 0);
         return;
     }
-    char address[64];
-    observe_address(watcher->observe, (size_t)primary, address, sizeof address);
-    journal_point(watcher->journal, watcher->names[primary], address, watcher->settings->nodes[primary].port,
-                  watcher->state.primary_uuid, watcher->state.epoch);
+    point_journal_at(watcher, primary);
 }
 
 static void set_pace(struct watcher *watcher) {
@@ -331,11 +365,27 @@ void watcher_record(struct watcher *watcher, struct recorder *recorder) {
     watcher->recorder = recorder;
 }
 
+// What was under way when we were told to stop has ended: it is told, and recorded, like any other.
+static void last_words(struct watcher *watcher) {
+    uint64_t epoch = watcher->state.epoch;
+    watcher->now_ms = clock_mono_ms();
+    watcher->now_wall_ms = clock_wall_ms();
+    take_outcomes(watcher);
+    int primary = settings_node(watcher->settings, watcher->state.primary);
+    if (watcher->state.epoch != epoch && primary >= 0) {
+        point_journal_at(watcher, primary);
+        report_state(watcher);
+    }
+}
+
 void watcher_stop(struct watcher *watcher) {
     if (!watcher) {
         return;
     }
     inbox_stop(watcher->inbox);
+    actor_finish(watcher->actor);
+    actor_finish(watcher->repairer);
+    last_words(watcher);
     actor_stop(watcher->actor);
     actor_stop(watcher->repairer);
     journal_stop(watcher->journal);

@@ -52,6 +52,9 @@ struct watcher {
     char reason[NODE_WHY_SIZE];        // why the last action failed
     int intent_target;                 // node of an unfinished opening, -1
     enum act intent_act;               // what that opening was for: promote, switchover, ...
+    int intent_rule;                   // by which rule
+    uint64_t intent_epoch;             // and as which reign
+    int64_t intent_wall_ms;            // when it was decided
     int intent_old;                    // and whose place the node was taking, -1
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
