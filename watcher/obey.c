@@ -74,6 +74,7 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
     watcher->intent_rule = request.rule;
     watcher->intent_epoch = request.epoch;
     watcher->intent_wall_ms = watcher->now_wall_ms;
+    watcher->intent_fresh_until_ms = watcher->now_ms + INTENT_FRESH_MS;
     watcher->intent_harmless = false;
     if (request.forced) {
         report_event(watcher, EVENT_FORCED, SEVERITY_WARNING, watcher->names[target], request.rule, MSG_FORCED,

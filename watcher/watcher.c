@@ -1,6 +1,5 @@
 #include "watcher/watcher_parts.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -22,29 +21,6 @@ enum {
 
 // --- what came in since the last tick ---
 
-// Reads an intent left by an earlier life: which node was being opened.
-static void adopt_intent(struct watcher *watcher) {
-    watcher->intent_target = -1;
-    watcher->intent_harmless = false;  // an earlier life cannot tell how far it got
-    json_t *intent = json_loads(watcher->state.intent, 0, NULL);
-    const char *target = json_string_value(json_object_get(intent, "target"));
-    const char *act = json_string_value(json_object_get(intent, "act"));
-    if (target && act) {
-        watcher->intent_target = settings_node(watcher->settings, target);
-        watcher->intent_act = act_parse(act);
-        watcher->intent_old = settings_node(watcher->settings, json_string_value(json_object_get(intent, "old")));
-        watcher->intent_rule = (int)json_integer_value(json_object_get(intent, "rule"));
-        watcher->intent_wall_ms = (int64_t)json_integer_value(json_object_get(intent, "since_ms"));
-        uint64_t epoch = (uint64_t)json_integer_value(json_object_get(intent, "epoch"));
-        watcher->intent_epoch = epoch;
-        watcher->reserved_epoch = epoch > watcher->reserved_epoch ? epoch : watcher->reserved_epoch;
-        if (!watcher->record_read) {
-            LOG_WARN(MSG_INTENT_FOUND, KV("act", act), KV("target", target));
-        }
-    }
-    json_decref(intent);
-}
-
 // Takes over what the hash says. MySQL's rows may have been read first and know of a newer reign than the hash: that
 // record stays, but maintenance, the intent, the failovers and the jobs are written nowhere else.
 static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
@@ -53,7 +29,7 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     *read = (struct cluster_state){0};
     assess_restore(&watcher->memory, &watcher->state, (const char (*)[NODE_NAME_SIZE])watcher->names, watcher->count,
                    watcher->now_ms, watcher->now_wall_ms);
-    adopt_intent(watcher);
+    intent_adopt(watcher);
     if (watcher->state.reserved > watcher->reserved_epoch) {
         watcher->reserved_epoch = watcher->state.reserved;
     }
@@ -170,44 +146,6 @@ static void take_observations(struct watcher *watcher) {
 
 // --- the tick ---
 
-// A failover that succeeded and was never told, because its watcher was killed in between. (When it is told it joins the
-// list of failovers, which goes to the hash together with the rest.)
-static void tell_unfinished(struct watcher *watcher) {
-    bool told = atoll(watcher->state.failovers) >= watcher->intent_wall_ms;
-    if (told || watcher->intent_act != ACT_PROMOTE || watcher->intent_target != watcher->facts.primary ||
-        watcher->intent_epoch != watcher->state.epoch) {
-        return;
-    }
-    int64_t ago_ms = watcher->now_wall_ms - watcher->intent_wall_ms;
-    struct act_outcome outcome = {.ok = true,
-                                  .reign = REIGN_OPEN,
-                                  .request = {.act = ACT_PROMOTE,
-                                              .told_as = ACT_PROMOTE,
-                                              .rule = watcher->intent_rule,
-                                              .target = watcher->intent_target,
-                                              .old = watcher->intent_old,
-                                              .epoch = watcher->intent_epoch,
-                                              .by = "watcher",
-                                              .decided_ms = watcher->now_ms - (ago_ms > 0 ? ago_ms : 0)}};
-    watcher->intent_act = ACT_NONE;
-    remember_failover(watcher);
-    report_outcome(watcher, &outcome);
-}
-
-static void clear_intent(struct watcher *watcher) {
-    // Lossless mode: a node that may have been opened, and cannot be asked, must not be forgotten (rule 151).
-    bool kept = watcher->settings->mode == MODE_LOSSLESS && (flags_now(watcher) & FLAG_UNCERTAIN) != 0;
-    bool settled = watcher->facts.view == PRIMARY_OPEN && actor_idle(watcher->actor) && !kept;
-    if (settled && *watcher->state.intent && watcher->leads) {
-        tell_unfinished(watcher);
-    }
-    if (settled && *watcher->state.intent) {
-        *watcher->state.intent = '\0';
-        watcher->intent_target = -1;
-        publish_clear_intent(watcher->publish);
-    }
-}
-
 static void point_journal_at(struct watcher *watcher, int primary) {
     char address[64];
     observe_address(watcher->observe, (size_t)primary, address, sizeof address);
@@ -243,7 +181,7 @@ static void decide(struct watcher *watcher) {
                                        .names = (const char (*)[NODE_NAME_SIZE])watcher->names,
                                        .count = watcher->count,
                                        .preferred = watcher->settings->preferred,
-                                       .intent = watcher->intent_act == ACT_PROMOTE ? watcher->intent_target : -1,
+                                       .intent = failover_unfinished(watcher) ? watcher->intent_target : -1,
                                        .leaving = watcher->leaving,
                                        .acks = settings_acks(watcher->settings),
                                        .sync_ms = watcher->sync_ms,
@@ -303,7 +241,7 @@ static void tick(void *arg) {
         free(bytes);
     }
     decide(watcher);
-    clear_intent(watcher);
+    intent_clear(watcher);
     point_journal(watcher);
     set_pace(watcher);
     report_nodes(watcher);

@@ -55,6 +55,7 @@ struct watcher {
     int intent_rule;                   // by which rule
     uint64_t intent_epoch;             // and as which reign
     int64_t intent_wall_ms;            // when it was decided
+    int64_t intent_fresh_until_ms;     // as a failover it is taken up again until then
     int intent_old;                    // and whose place the node was taking, -1
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
@@ -75,6 +76,14 @@ struct watcher {
     struct recorder *recorder;  // borrowed, may be NULL
 };
 
+enum { INTENT_FRESH_MS = 600000 };  // the nodes that an older one speaks of may be others by now, or hold other things
+
+// A failover that was left half-way and is to be finished.
+static inline bool failover_unfinished(const struct watcher *watcher) {
+    return watcher->intent_target >= 0 && watcher->intent_act == ACT_PROMOTE &&
+           watcher->now_ms < watcher->intent_fresh_until_ms;
+}
+
 static inline const char *node_shown(const struct watcher *watcher, int node) {
     return node >= 0 ? watcher->names[node] : "";
 }
@@ -84,6 +93,10 @@ unsigned flags_now(const struct watcher *watcher);
 int preferred_node(const struct watcher *watcher);                   // -1: none
 int target_node(const struct watcher *watcher, enum target target);  // whom a rule means, -1: none
 void remember_failover(struct watcher *watcher);                     // for the failover limit
+
+// intent.c
+void intent_adopt(struct watcher *watcher);  // reads what an earlier life left: which node was being opened
+void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c
 void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
