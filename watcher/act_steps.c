@@ -293,8 +293,9 @@ bool step_still_answers(const struct act_context *context, int node, const char 
     if (!newest) {
         return false;
     }
-    // A server that turns us away lives, and may take the writes of others. One that restarted is closed.
-    bool refuses_us = newest->outcome == PROBE_OVERLOADED || newest->outcome == PROBE_DENIED;
+    // A server that answers and does not let us look lives, and may take the writes of others. One that restarted is
+    // closed.
+    bool refuses_us = newest->outcome != PROBE_OK && observation_alive(newest);
     return refuses_us || (newest->outcome == PROBE_OK && text_equal(newest->uuid, uuid) && !newest->read_only);
 }
 
