@@ -79,14 +79,12 @@ static enum thread_state thread_of(const char *state) {
 
 static struct gtid_set *set_of(const struct db_rows *rows, const char *column, char **ret_text) {
     struct gtid_set *set = gtid_parse(db_cell_named(rows, 0, column), NULL);
-    if (!set) {
-        set = gtid_parse("", NULL);  // a set we cannot read covers nothing, so it never wins a promotion
-    }
-    *ret_text = gtid_text(set);
+    *ret_text = set ? gtid_text(set) : NULL;
     return set;
 }
 
-static void read_node(const struct db_rows *rows, struct observation *it) {
+// False: a set of GTIDs could not be read. Taken for empty it would be a subset of everything.
+static bool read_node(const struct db_rows *rows, struct observation *it) {
     copy_of(rows, "uuid", it->uuid, sizeof it->uuid);
     copy_of(rows, "version", it->version, sizeof it->version);
     it->server_id = (uint32_t)number_of(rows, "server_id");
@@ -107,6 +105,7 @@ static void read_node(const struct db_rows *rows, struct observation *it) {
     it->applier_errno = (int)number_of(rows, "applier_errno");
     copy_of(rows, it->applier_errno ? "applier_error" : "receiver_error", it->replication_error,
             sizeof it->replication_error);
+    return it->executed && it->received;
 }
 
 static bool is_on(const struct db_rows *rows, const char *column) {
@@ -174,7 +173,10 @@ void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct 
         return;
     }
     observation->outcome = PROBE_OK;
-    read_node(node, observation);
+    if (!read_node(node, observation)) {
+        observation->outcome = PROBE_ERROR;
+        (void)text_copy(observation->error, sizeof observation->error, "its set of GTIDs cannot be read");
+    }
     if (acks > 0) {
         read_semisync(node, acks, observation);
     }
