@@ -34,8 +34,8 @@ void act_fence(const struct act_context *context, const struct act_request *requ
     AUTO_SESSION struct db_session *session = NULL;
     bool lossless = context->settings->mode == MODE_LOSSLESS;
     outcome->ok = step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&
-                  (lossless ? step_fence_waiting(context, request->target, session, &outcome->err)
-                            : step_fence(context, request->target, session, &outcome->err));
+                  (lossless ? step_fence_waiting(context, request->target, request->target_uuid, session, &outcome->err)
+                            : step_fence(context, request->target, request->target_uuid, session, &outcome->err));
 }
 
 void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

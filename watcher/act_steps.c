@@ -63,10 +63,10 @@ static const char blockers_sql[] =
     " AND PROCESSLIST_USER NOT IN ('system user', 'event_scheduler')"
     " AND PROCESSLIST_COMMAND NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')";
 
-bool step_end_sessions(const struct act_context *context, int node, struct err *err) {
+bool step_end_sessions(const struct act_context *context, int node, const char *uuid, struct err *err) {
     AUTO_SESSION struct db_session *session = NULL;
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!step_open(context, node, NULL, &session, err) || !db_query(session, STATEMENT_MS, blockers_sql, &rows, err)) {
+    if (!step_open(context, node, uuid, &session, err) || !db_query(session, STATEMENT_MS, blockers_sql, &rows, err)) {
         return false;
     }
     for (size_t i = 0; i < db_rows_count(rows); i++) {
@@ -78,7 +78,8 @@ bool step_end_sessions(const struct act_context *context, int node, struct err *
     return true;
 }
 
-bool step_fence(const struct act_context *context, int node, struct db_session *session, struct err *err) {
+bool step_fence(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                struct err *err) {
     if (!db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_WAIT_S)) {
         return false;
     }
@@ -89,7 +90,7 @@ bool step_fence(const struct act_context *context, int node, struct db_session *
         if (err->number != MYSQL_LOCK_WAIT || attempt == FENCE_ATTEMPTS) {
             return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
         }
-        if (!step_end_sessions(context, node, err)) {
+        if (!step_end_sessions(context, node, uuid, err)) {
             return err_wrap(err, "ending the sessions that keep %s from closing", context->settings->nodes[node].name);
         }
     }
@@ -131,11 +132,11 @@ static bool receiver_is(struct db_session *session, const char *state, bool *ret
     return true;
 }
 
-bool step_stop_receiver(const struct act_context *context, int node, struct db_session *session, bool *ret_busy,
-                        struct err *err) {
+bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                        bool *ret_busy, struct err *err) {
     AUTO_SESSION struct db_session *stopper = NULL;
     *ret_busy = false;
-    if (!step_open(context, node, NULL, &stopper, err)) {
+    if (!step_open(context, node, uuid, &stopper, err)) {
         return false;
     }
     if (db_exec(stopper, STOP_PATIENCE_MS, "STOP REPLICA IO_THREAD", err)) {

@@ -21,10 +21,11 @@ bool step_open(const struct act_context *context, int node, const char *uuid, st
 
 // Closes the node to writers: super_read_only=ON. Waits at most about a second for running statements and commits, then
 // ends the sessions that stand in the way and tries again.
-bool step_fence(const struct act_context *context, int node, struct db_session *session, struct err *err);
+bool step_fence(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                struct err *err);
 
 // Ends the sessions of everybody but us, the replication and the server itself.
-bool step_end_sessions(const struct act_context *context, int node, struct err *err);
+bool step_end_sessions(const struct act_context *context, int node, const char *uuid, struct err *err);
 
 // Opens the node in a new reign: the epoch row first (the durable point of no return, refused if a newer one is
 // there), then writers are let in. On failure the node is closed again and the result says how far it got.
@@ -44,8 +45,8 @@ bool step_license(struct db_session *session, struct err *err);
 
 // From here on the node takes and acknowledges nothing more from its source. *ret_busy: the receiver hangs in an
 // attempt to connect (to a frozen host, for seconds) and will end without asking for anything when that attempt does.
-bool step_stop_receiver(const struct act_context *context, int node, struct db_session *session, bool *ret_busy,
-                        struct err *err);
+bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                        bool *ret_busy, struct err *err);
 bool step_restart_replica(struct db_session *session, struct err *err);  // undo of the above
 
 // Lets a source that shuts down deliver its last transactions: returns when nothing new came for a moment.
@@ -84,7 +85,8 @@ bool step_suit(struct db_session *session, struct err *err);
 
 // Closes a node whose commits may wait for acknowledgements that never come: its clients are cut off before the commits
 // are let through, so that nobody is told that they are done.
-bool step_fence_waiting(const struct act_context *context, int node, struct db_session *session, struct err *err);
+bool step_fence_waiting(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                        struct err *err);
 
 // Enough of the nodes that vouch have their receiver stopped, are in the life in which they vouched, and the target
 // holds all that they hold. stopped: nodes whose receiver this act has stopped.

@@ -178,7 +178,7 @@ void act_suit(const struct act_context *context, const struct act_request *reque
     bool deaf = db_rows_count(rows) == 1 && text_equal(db_cell(rows, 0, 0, NULL), "ON") &&
                 !text_equal(db_cell(rows, 0, 1, NULL), "ON");
     bool busy = false;
-    outcome->ok = !deaf || (step_stop_receiver(context, request->target, session, &busy, err) &&
+    outcome->ok = !deaf || (step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err) &&
                             db_exec(session, STATEMENT_MS, "START REPLICA IO_THREAD", err));
 }
 
@@ -205,15 +205,16 @@ static bool fence_took_hold(struct db_session *second, uint64_t fencing, bool *r
 }
 
 // While the fence is pending no commit can begin. Those that wait end with their clients cut off.
-bool step_fence_waiting(const struct act_context *context, int node, struct db_session *session, struct err *err) {
+bool step_fence_waiting(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+                        struct err *err) {
     AUTO_SESSION struct db_session *second = NULL;
     static const char fence_sql[] = "SET GLOBAL super_read_only = ON";
     bool pending = false;
-    return step_open(context, node, NULL, &second, err) &&
+    return step_open(context, node, uuid, &second, err) &&
            db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_PENDING_S) &&
            license(second, 0, err) && db_begin(session, fence_sql, err) &&
            fence_took_hold(second, db_connection_id(session), &pending, err) &&
-           (!pending || (step_end_sessions(context, node, err) && let_through(second, err))) &&
+           (!pending || (step_end_sessions(context, node, uuid, err) && let_through(second, err))) &&
            db_end(session, STATEMENT_MS, fence_sql, err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = OFF", err);
 }
