@@ -213,7 +213,8 @@ struct api_answer api_node(const struct api_call *call) {
 }
 
 struct api_answer api_jobs(const struct api_call *call) {
-    return api_aged(call, json_pack("{s:o, s:o}", "jobs", jobs_json(call->world, call->lang), "checks", checks_json(call->world, call->lang)));
+    return api_aged(call, json_pack("{s:o, s:o}", "jobs", jobs_json(call->world, call->lang), "checks",
+                                    checks_json(call->world, call->lang)));
 }
 
 struct api_answer api_rescued(const struct api_call *call) {

@@ -85,8 +85,8 @@ static bool by_itself(const struct job_state *job) {
     return is_check(job) && text_equal(job->by, CHECK_BY_ITSELF);
 }
 
-// A node that is being rebuilt has nothing to compare: a comparison waits, and one under way is given up. One that nobody
-// waits for has the time to let the node come back, too.
+// A node that is being rebuilt has nothing to compare: a comparison waits, and one under way is given up. One that
+// nobody waits for has the time to let the node come back, too.
 static bool in_the_way(const struct queue *queue, const struct cluster_state *cluster, const struct job_state *job) {
     const struct node_state *node = by_itself(job) ? state_node(cluster, job->node) : NULL;
     return is_check(job) && (job_active(state_job(cluster, job->node)) || worker_of(queue, job->node, false) ||
@@ -107,8 +107,8 @@ static bool renew_check(struct queue *queue, const struct cluster_state *cluster
     }
     (void)text_copy(renewed.donor, sizeof renewed.donor, cluster->primary);
     old.phase = JOB_CANCELLED;
-    (void)msg_render(MSG_VERIFY_RENEWED, log_lang(), KVS(KV("node", renewed.node), KV("primary", renewed.donor)), old.why,
-                     sizeof old.why);
+    (void)msg_render(MSG_VERIFY_RENEWED, log_lang(), KVS(KV("node", renewed.node), KV("primary", renewed.donor)),
+                     old.why, sizeof old.why);
     struct state_field fields[2] = {0};
     state_encode_job(&renewed, &fields[0]);
     state_encode_job(&old, &fields[1]);

@@ -2,7 +2,8 @@
 #pragma once
 #include "resync/job.h"
 
-// Who asks for the comparison after a copy: nobody waits for it. What interrupts it does not end it: it is queued again.
+// Who asks for the comparison after a copy: nobody waits for it. What interrupts it does not end it: it is queued
+// again.
 #define CHECK_BY_ITSELF "resync"
 
 struct worker;

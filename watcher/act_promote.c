@@ -93,14 +93,13 @@ void act_promote(const struct act_context *context, const struct act_request *re
     bool busy = false;
     struct others others = {0};
     stop_other_receivers(context, request, &others);
-    bool ready =
-        step_timed(outcome, "settle", &since_ms, step_settle(session, err)) &&
-        step_timed(outcome, "stop", &since_ms,
-                   step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err)) &&
-        (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
-        step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
-        step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
-        step_others_closed(context, request->target, request->old, err);
+    bool ready = step_timed(outcome, "settle", &since_ms, step_settle(session, err)) &&
+                 step_timed(outcome, "stop", &since_ms,
+                            step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err)) &&
+                 (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
+                 step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
+                 step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
+                 step_others_closed(context, request->target, request->old, err);
     if (!ready) {
         restart_receivers(context, &others, session);
         return;

@@ -69,7 +69,8 @@ bool step_license(struct db_session *session, struct err *err) {
                     LICENCE_MS * 1000);
 }
 
-// A packet of ours that comes late, or a watcher that froze meanwhile, must not open a node that was closed again meanwhile.
+// A packet of ours that comes late, or a watcher that froze meanwhile, must not open a node that was closed again
+// meanwhile.
 static bool let_in(struct db_session *session, struct err *err) {
     AUTO_TEXT char *closed = NULL;
     return db_exec(session, STATEMENT_MS, "SET GLOBAL read_only = IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.read_only)",
@@ -124,8 +125,7 @@ static bool reign_goes_on(struct db_session *session, uint64_t epoch, struct err
            err_set(err, ERR_CONFLICT, 0, "it is not the primary of epoch %llu any more", (unsigned long long)epoch);
 }
 
-bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch,
-                       struct err *err) {
+bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch, struct err *err) {
     // The licence comes first, so that a watcher that freezes after any of these looks comes too late.
     return step_license(session, err) && still_leads(context, err) && reign_goes_on(session, epoch, err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&

@@ -32,7 +32,8 @@ static enum primary_view judge_primary(const struct view *view) {
 // A closed primary makes no transactions. Whoever holds some of its own that it lacks knows that it lost them: opened,
 // it would give their numbers to others, and its replicas would never notice. What somebody else made proves nothing.
 static int judge_ahead(const struct view *view) {
-    const struct observation *primary = view->facts.view == PRIMARY_CLOSED ? assess_seen(view, view->facts.primary) : NULL;
+    const struct observation *primary =
+        view->facts.view == PRIMARY_CLOSED ? assess_seen(view, view->facts.primary) : NULL;
     if (!primary) {
         return -1;
     }

@@ -1,5 +1,5 @@
-// The intent: which node is being opened, recorded in the state hash before the first step (obey.c, act.c), found there by
-// the next life, and cleared once a primary serves.
+// The intent: which node is being opened, recorded in the state hash before the first step (obey.c, act.c), found there
+// by the next life, and cleared once a primary serves.
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -31,8 +31,8 @@ void intent_adopt(struct watcher *watcher) {
     json_decref(intent);
 }
 
-// A failover that succeeded and was never told, because its watcher was killed in between. (When it is told it joins the
-// list of failovers, which goes to the hash together with the rest.)
+// A failover that succeeded and was never told, because its watcher was killed in between. (When it is told it joins
+// the list of failovers, which goes to the hash together with the rest.)
 static void tell_unfinished(struct watcher *watcher) {
     bool told = atoll(watcher->state.failovers) >= watcher->intent_wall_ms;
     if (told || watcher->intent_act != ACT_PROMOTE || watcher->intent_target != watcher->facts.primary ||
