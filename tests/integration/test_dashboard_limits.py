@@ -93,6 +93,7 @@ def ask(dashboard, path, receive_bytes=4096):
 def test_clients_that_do_not_read_do_not_lock_others_out(redis, tmp_path):
     pages = tmp_path / "static"
     (pages / "swagger").mkdir(parents=True)
+    (pages / "dashboard.html").write_text("without a page it does not start")
     (pages / "swagger/swagger-ui-bundle.js").write_bytes(b" " * (4 << 20))  # more than the kernel takes
     crowded = Dashboard(redis, tmp_path, RELEVO_STATIC_DIR=str(pages))
     deaf = [ask(crowded, "/static/swagger/swagger-ui-bundle.js") for _ in range(128)]
