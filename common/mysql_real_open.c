@@ -190,6 +190,9 @@ static void set_options(struct db_session *session, int64_t timeout_ms) {
         mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &packet_s);
         mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &packet_s);
         mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_bytes);
+        // Also how much LOAD DATA sends at a time; 8 KB otherwise.
+        unsigned long buffer_bytes = 256UL * 1024;
+        mysql_options(mysql, MYSQL_OPT_NET_BUFFER_LENGTH, &buffer_bytes);
     }
 }
 
