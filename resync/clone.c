@@ -8,16 +8,15 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/leftover.h"
 
 enum {
     LONGEST_MS = 7 * 24 * 3600 * 1000,  // of the statement; what ends a clone that stands still is STALLED_MS
     STALLED_MS = 180000,
     LOOK_EVERY_MS = 300,
     LOOK_TIMEOUT_MS = 3000,
-    RESTART_WAIT_MS = 900000,  // of the server, recovery included
-    LEFTOVER_WAIT_MS = 60000,
-    UNFINISHED_WAIT_MS = 10000,  // a server that answers again has done its part of the clone by then
-    ERROR_NO_TABLE = 1146,
+    RESTART_WAIT_MS = 900000,      // of the server, recovery included
+    UNFINISHED_WAIT_MS = 10000,    // a server that answers again has done its part of the clone by then
     ERROR_NO_SUPERVISOR = 3707,    // the copy is whole, but nobody restarts the server for itself
     ERROR_TOO_MANY_CLONES = 3634,  // a predecessor's is just ending
 };
@@ -40,47 +39,6 @@ static void *run_statement(void *arg) {
     call->ok = db_exec(call->peer->session, LONGEST_MS, call->sql, &call->err);
     atomic_store(&call->ended, true);
     return NULL;
-}
-
-bool clone_end_leftover(struct job *job, struct peer *recipient) {
-    int64_t deadline_ms = clock_mono_ms() + LEFTOVER_WAIT_MS;
-    for (;;) {
-        AUTO_ROWS struct db_rows *rows = NULL;
-        struct err err = {0};
-        if (!db_query(recipient->session, PEER_TIMEOUT_MS,
-                      "SELECT p.id FROM performance_schema.clone_status s JOIN performance_schema.processlist p"
-                      " ON p.id = s.pid WHERE s.state = 'In Progress' AND p.command <> 'Sleep' AND"
-                      " p.id <> CONNECTION_ID()",
-                      &rows, &err)) {
-            return err.number == ERROR_NO_TABLE || peer_failed(recipient, &err);  // no table: no plugin, no clone
-        }
-        if (db_rows_count(rows) == 0) {
-            return true;
-        }
-        if (clock_mono_ms() >= deadline_ms) {
-            return job_fail(job, MSG_CLONE_LEFTOVER, KVS(KV("connection", db_cell(rows, 0, 0, NULL))));
-        }
-        // It may have ended by itself in between.
-        (void)db_execf(recipient->session, LOOK_TIMEOUT_MS, &err, "KILL %s", db_cell(rows, 0, 0, NULL));
-        if (!job_pause(job, LOOK_EVERY_MS)) {
-            return false;
-        }
-    }
-}
-
-// Stops the statement on the server, which does not notice a client that has gone. Outside the job's sessions: those
-// are interrupted when the job is told to stop.
-static void kill_statement(struct job *job, const char *node, uint64_t connection) {
-    int at = settings_node(job->settings, node);
-    struct db_login login = {.address = job->settings->nodes[at].name,
-                             .port = job->settings->nodes[at].port,
-                             .user = job->settings->control_user,
-                             .password = job->settings->control_password};
-    AUTO_SESSION struct db_session *session = NULL;
-    struct err err = {0};
-    if (db_open(&login, LOOK_TIMEOUT_MS, &session, &err) == PROBE_OK) {
-        (void)db_execf(session, LOOK_TIMEOUT_MS, &err, "KILL %llu", (unsigned long long)connection);
-    }
 }
 
 // How far the copy is. Fails silently while the server restarts.
@@ -110,7 +68,8 @@ static bool watch(struct job *job, struct call *call, struct peer *watcher) {
         }
         bool on = job_pause(job, LOOK_EVERY_MS);
         if (!on || now_ms - moved_ms >= STALLED_MS) {
-            kill_statement(job, call->peer->name, db_connection_id(call->peer->session));
+            uint64_t connection = db_connection_id(call->peer->session);
+            leftover_kill(job, call->peer->name, &connection, 1);
             db_interrupt(call->peer->session);  // a node that froze answers nobody: our own wait must end
             return on ? job_fail_rung(job, MSG_CLONE_STALLED, KVS(KVI("seconds", STALLED_MS / 1000))) : false;
         }

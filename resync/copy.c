@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/leftover.h"
 #include "resync/pipe.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
     PIPE_BYTES = 4 * 1024 * 1024,   // per lane, and as much again in the batch at each end
     LOAD_BYTES = 32 * 1024 * 1024,  // rows of one transaction: bounds undo and what a stop has to roll back
     ROW_WAIT_MS = 600000,
+    KEYS_MOST_MS = 7 * 24 * 3600 * 1000,
     TICK_MS = 200,
     WARNING_TRUNCATED = 1265,
 };
@@ -39,7 +41,7 @@ bool copy_prepare_recipient(struct peer *recipient) {
                      " 'NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0, unique_checks = 0,"
                      " net_read_timeout = 600, wait_timeout = 31536000, sql_require_primary_key = OFF,"
                      " sql_generate_invisible_primary_key = OFF, innodb_strict_mode = OFF,"
-                     " max_execution_time = 0");
+                     " max_execution_time = 0, restrict_fk_on_non_standard_key = OFF");
 }
 
 // --- one table: a thread that reads, and this one, which writes ---
@@ -160,6 +162,12 @@ static bool write_table(struct writing *writing, struct peer *to) {
     return true;
 }
 
+// Whoever brought the last part of a table in builds its keys.
+static bool build_keys(struct copy *copy, unsigned lane, const struct copy_table *table) {
+    return !table->keys || atomic_fetch_sub(&table->keys->parts_left, 1) > 1 ||
+           peer_exec_within(&copy->to[lane], KEYS_MOST_MS, table->keys->sql);
+}
+
 static bool copy_one(struct copy *copy, unsigned lane, const struct copy_table *table) {
     struct pipe *rows = pipe_new(PIPE_BYTES);
     struct reading reading = {.copy = copy, .from = &copy->from[lane], .table = table, .rows = rows};
@@ -175,6 +183,7 @@ static bool copy_one(struct copy *copy, unsigned lane, const struct copy_table *
     pthread_join(reader, NULL);
     rowtext_done(&writing.batch);
     pipe_free(rows);
+    ok = ok && build_keys(copy, lane, table);
     atomic_fetch_add(&copy->finished_bytes, table->estimated_bytes);
     atomic_store(&copy->current_bytes[lane], 0);
     return ok;
@@ -213,6 +222,19 @@ static void report(struct copy *copy, int64_t total_bytes) {
     job_tick(copy->job);
 }
 
+// The lanes' sessions are interrupted when the job is told to stop, but a server that builds keys does not notice that
+// its client has gone, and the node could not be closed before it ends.
+static void end_statements(struct copy *copy) {
+    uint64_t connections[COPY_LANES];
+    for (unsigned i = 0; i < COPY_LANES; i++) {
+        connections[i] = db_connection_id(copy->to[i].session);
+    }
+    leftover_kill(copy->job, copy->to[0].name, connections, COPY_LANES);
+    for (unsigned i = 0; i < COPY_LANES; i++) {
+        db_interrupt(copy->to[i].session);  // a node that froze answers nobody: the wait for it must end
+    }
+}
+
 bool copy_run(struct copy *copy) {
     int64_t total_bytes = 0;
     for (size_t i = 0; i < copy->count; i++) {
@@ -229,7 +251,10 @@ bool copy_run(struct copy *copy) {
     for (unsigned ended = 0; ended < COPY_LANES;) {
         report(copy, total_bytes);
         if (!job_pause(copy->job, TICK_MS)) {
-            atomic_store(&copy->failed, true);  // the sessions are interrupted: the lanes end by themselves
+            atomic_store(&copy->failed, true);
+        }
+        if (atomic_load(&copy->failed)) {
+            end_statements(copy);
             break;
         }
         ended = 0;

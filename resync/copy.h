@@ -5,7 +5,16 @@
 
 #include "resync/peer.h"
 
-enum { COPY_LANES = 2 };
+enum { COPY_LANES = 4 };
+
+// The keys of a table that are built in one go once all its rows are in: sorted, not row by row.
+struct copy_keys {
+    char *sql;  // owned
+    atomic_size_t parts_left;
+};
+
+// How the statement that builds them begins: so that one which outlives its job is found.
+#define COPY_KEYS_BEGIN "ALTER TABLE /* relevo keys */ "
 
 // A table, or of a large one the rows of a range of its primary key: lanes share it.
 struct copy_table {
@@ -13,6 +22,7 @@ struct copy_table {
     char *select, *load;  // owned: the two statements
     bool has_enum;        // the empty value of an ENUM warns, and is right
     int64_t estimated_bytes;
+    struct copy_keys *keys;  // of the whole table, owned by the copy; NULL: none is left to build
 };
 void copy_table_done(struct copy_table *table);
 
@@ -20,6 +30,8 @@ struct copy {
     struct job *job;
     struct copy_table *tables;  // largest first, the parts of one in the order of its key
     size_t count;
+    struct copy_keys **keys;  // all of them
+    size_t keys_count;
     struct peer from[COPY_LANES];  // bulk, in the snapshot already
     struct peer to[COPY_LANES];    // bulk, prepared by copy_prepare_recipient()
     atomic_size_t next;

@@ -4,8 +4,7 @@
 
 #include "common/mem.h"
 
-// Steps over a `quoted name` or a 'string', in which anything may stand.
-static const char *skip_quoted(const char *at) {
+const char *ddl_skip_quoted(const char *at) {
     char quote = *at++;
     while (*at) {
         if (*at == '\\' && quote == '\'' && at[1]) {
@@ -25,7 +24,7 @@ char *ddl_event_for_replica(const char *create) {
     static const char *const clauses[] = {" ON COMPLETION NOT PRESERVE ENABLE", " ON COMPLETION PRESERVE ENABLE"};
     for (const char *at = create; *at;) {
         if (*at == '`' || *at == '\'') {
-            at = skip_quoted(at);
+            at = ddl_skip_quoted(at);
             continue;
         }
         for (unsigned i = 0; i < 2; i++) {

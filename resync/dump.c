@@ -29,6 +29,11 @@ static void copy_close(struct copy *copy) {
         copy_table_done(&copy->tables[i]);
     }
     free(copy->tables);
+    for (size_t i = 0; i < copy->keys_count; i++) {
+        free(copy->keys[i]->sql);
+        free(copy->keys[i]);
+    }
+    free(copy->keys);
 }
 
 static bool open_lanes(struct copy *copy, const char *recipient, const char *donor) {
@@ -60,10 +65,11 @@ static bool read_position(struct peer *donor, struct snapshot *ret) {
 static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot *ret) {
     struct job *job = copy->job;
     job_step(job, "snapshot");
-    if (!peer_exec(donor,
-                   "SET SESSION wait_timeout = 31536000, lock_wait_timeout = %d,"
-                   " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
-                   BACKUP_LOCK_S) ||
+    if (!peer_exec(
+            donor,
+            "SET SESSION wait_timeout = 31536000, lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
+            " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
+            BACKUP_LOCK_S) ||
         !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
         !standstill_begin(job, donor)) {
         return false;

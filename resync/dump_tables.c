@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/ddl.h"
 #include "resync/dump_parts.h"
 #include "resync/ranges.h"
 
@@ -12,6 +13,7 @@ enum {
     TABLE_TIMEOUT_MS = 120000,
     PART_BYTES = 32 * 1024 * 1024,
     PARTS_MOST = 256,
+    KEYS_WAIT_BYTES = 1024 * 1024,  // a table of fewer costs less than one more statement
 };
 
 bool dump_drop_schemas(struct peer *here) {
@@ -100,12 +102,38 @@ static bool plan_columns(struct peer *there, struct copy_table *table) {
     return true;
 }
 
-static bool create_table(struct peer *here, struct peer *there, const struct copy_table *table) {
+// Whether a foreign key refers to an ordinary key of the table, which then has to be there as soon as that is.
+static bool is_loosely_referred_to(struct peer *there, const struct copy_table *table, bool *ret) {
+    AUTO_TEXT char *schema = peer_quote(there, table->schema);
+    AUTO_TEXT char *name = peer_quote(there, table->name);
+    AUTO_TEXT char *sql = mem_format(
+        "SELECT EXISTS (SELECT 1 FROM information_schema.referential_constraints WHERE unique_constraint_schema = %s"
+        " AND referenced_table_name = %s AND unique_constraint_name IS NULL)",
+        schema, name);
+    AUTO_TEXT char *found = NULL;
+    if (!peer_value(there, sql, &found)) {
+        return false;
+    }
+    *ret = text_equal(found, "1");
+    return true;
+}
+
+// *ret_keys: the statement that adds the keys that may wait for the rows; NULL: there are all.
+static bool create_table(struct peer *here, struct peer *there, const struct copy_table *table, bool may_wait,
+                         char **ret_keys) {
     AUTO_TEXT char *schema = db_name(table->schema);
     AUTO_TEXT char *name = db_name(table->name);
     AUTO_ROWS struct db_rows *create = NULL;
-    return peer_query(there, &create, "SHOW CREATE TABLE %s.%s", schema, name) && peer_exec(here, "USE %s", schema) &&
-           peer_exec_within(here, TABLE_TIMEOUT_MS, db_cell(create, 0, 1, NULL));
+    bool referred_to = false;
+    if (!peer_query(there, &create, "SHOW CREATE TABLE %s.%s", schema, name) || !peer_exec(here, "USE %s", schema) ||
+        (may_wait && !is_loosely_referred_to(there, table, &referred_to))) {
+        return false;
+    }
+    const char *whole = db_cell(create, 0, 1, NULL);
+    AUTO_TEXT char *add = NULL;
+    AUTO_TEXT char *part = may_wait && !referred_to ? ddl_without_keys(whole, &add) : NULL;
+    *ret_keys = add ? mem_format(COPY_KEYS_BEGIN "%s.%s %s", schema, name, add) : NULL;
+    return peer_exec_within(here, TABLE_TIMEOUT_MS, part ? part : whole);
 }
 
 // Ends of the first column of the primary key, if it is a whole number: its values are taken as evenly spread.
@@ -197,6 +225,36 @@ static bool add_parts(struct peer *there, struct copy *copy, struct copy_table *
     return true;
 }
 
+// Takes over the statement for the parts of the table that begin at `first`.
+static void add_keys(struct copy *copy, size_t first, char *sql) {
+    struct copy_keys *keys = mem_zero(1, sizeof *keys);
+    keys->sql = sql;
+    atomic_init(&keys->parts_left, copy->count - first);
+    copy->keys = mem_grow(copy->keys, copy->keys_count + 1, sizeof *copy->keys);
+    copy->keys[copy->keys_count++] = keys;
+    for (size_t i = first; i < copy->count; i++) {
+        copy->tables[i].keys = keys;
+    }
+}
+
+static bool take_table(struct peer *here, struct peer *there, struct copy *copy, struct copy_table *table,
+                       const char *engine) {
+    bool innodb = text_equal(engine, "InnoDB");
+    if (!innodb) {
+        AUTO_TEXT char *name = mem_format("%s.%s", table->schema, table->name);
+        job_say(here->job, LOG_LEVEL_WARN, MSG_DUMP_NOT_TRANSACTIONAL, KVS(KV("table", name)));
+    }
+    AUTO_TEXT char *keys = NULL;
+    size_t first = copy->count;
+    bool may_wait = innodb && table->estimated_bytes >= KEYS_WAIT_BYTES;
+    bool ok = create_table(here, there, table, may_wait, &keys) && plan_columns(there, table) &&
+              add_parts(there, copy, table);
+    if (ok && keys) {
+        add_keys(copy, first, TAKE(keys));
+    }
+    return ok;
+}
+
 bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy) {
     AUTO_ROWS struct db_rows *rows = NULL;
     if (!create_schemas(here, there) ||
@@ -211,11 +269,7 @@ bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy
         struct copy_table table = {.schema = mem_text(db_cell(rows, i, 0, NULL)),
                                    .name = mem_text(db_cell(rows, i, 1, NULL))};
         (void)text_to_i64(db_cell(rows, i, 3, NULL), &table.estimated_bytes);
-        if (!text_equal(db_cell(rows, i, 2, NULL), "InnoDB")) {
-            AUTO_TEXT char *name = mem_format("%s.%s", table.schema, table.name);
-            job_say(here->job, LOG_LEVEL_WARN, MSG_DUMP_NOT_TRANSACTIONAL, KVS(KV("table", name)));
-        }
-        ok = create_table(here, there, &table) && plan_columns(there, &table) && add_parts(there, copy, &table);
+        ok = take_table(here, there, copy, &table, db_cell(rows, i, 2, NULL));
         copy_table_done(&table);
     }
     return ok;

@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "resync/clone.h"
 #include "resync/dump.h"
+#include "resync/leftover.h"
 #include "resync/rescue.h"
 #include "resync/rewind.h"
 #include "resync/steps.h"
@@ -148,8 +149,8 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     }
     facts.method = job->state.method;
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
-    *tried = facts;
     *ret = plan_choose(&facts);
+    *tried = facts;
     report_plan(job, ret, &facts, donor->name);
     if (ret->taken.rung == RUNG_AUTO) {
         char why[NODE_WHY_SIZE] = "";
@@ -182,7 +183,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     AUTO_FACTS struct node_facts donor_facts = {0};
     job_step(job, "connect");
     if (!peer_open(job, job->state.node, false, RECIPIENT_WAIT_MS, &recipient) || !job_guard_cluster(job) ||
-        !clone_end_leftover(job, &recipient) || !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) ||
+        !leftover_end(job, &recipient) || !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) ||
         !step_fence(job, &recipient)) {
         return false;
     }

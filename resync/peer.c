@@ -19,6 +19,7 @@ enum {
     ERROR_WRITING_FILE = 1026,
     ERROR_GET_ERRNO = 1030,
     ERROR_TABLE_FULL = 1114,
+    ERROR_TEMP_FILE = 1878,
     ERROR_LOGIN = 1045,
 };
 
@@ -108,6 +109,7 @@ void peer_close(struct peer *peer) {
 
 bool peer_disk_full(const struct err *err) {
     return err->kind == ERR_FULL || err->number == ERROR_DISK_FULL || err->number == ERROR_TABLE_FULL ||
+           err->number == ERROR_TEMP_FILE ||
            ((err->number == ERROR_WRITING_FILE || err->number == ERROR_GET_ERRNO) &&
             (strstr(err->text, "errno: 28") || strstr(err->text, "No space left")));
 }

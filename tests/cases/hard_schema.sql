@@ -39,6 +39,15 @@ CREATE TABLE `we``ird t` (`co``l ñ` INT PRIMARY KEY, `sel ect` VARCHAR(5)); INS
 CREATE TABLE big (id INT PRIMARY KEY AUTO_INCREMENT, a CHAR(36) NOT NULL, b VARCHAR(500)) CHARSET=utf8mb4;
 SET SESSION cte_max_recursion_depth=200000;
 INSERT INTO big(a,b) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<100000) SELECT UUID(), REPEAT(CONCAT('fila ',i,'\t'), 1+i%40) FROM n;
+-- Keys that a copy may build last, and around them what must be there from the start; large enough for that to matter.
+CREATE TABLE keyed_top (id INT PRIMARY KEY); INSERT INTO keyed_top VALUES (1), (2);
+CREATE TABLE keyed (grp INT NOT NULL, n BIGINT NOT NULL AUTO_INCREMENT, a CHAR(36) NOT NULL, b VARCHAR(500), up INT, low INT GENERATED ALWAYS AS (grp + 1) VIRTUAL,
+ PRIMARY KEY (grp, n), UNIQUE KEY (a), KEY (n), KEY up_and (up, n), KEY later (b(20) DESC, a) COMMENT 'it''s, (KEY `x`)', KEY unseen (low) INVISIBLE,
+ KEY `we``ird, (key)` (b(5)), FULLTEXT KEY words (b), CONSTRAINT keyed_up FOREIGN KEY (up) REFERENCES keyed_top (id)) CHARSET=utf8mb4;
+INSERT INTO keyed (grp, a, b, up) SELECT id % 3, a, b, 1 + id % 2 FROM big WHERE id <= 8000;
+CREATE TABLE keyed_parts (id INT NOT NULL PRIMARY KEY, a CHAR(36), b VARCHAR(500), KEY (a), KEY (b(30))) CHARSET=utf8mb4 PARTITION BY HASH (id) PARTITIONS 3;
+INSERT INTO keyed_parts SELECT id, a, b FROM big WHERE id <= 8000;
+ANALYZE TABLE big, keyed, keyed_parts;
 CREATE TABLE log_t (id INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(50));
 DELIMITER //
 CREATE DEFINER='root'@'%' FUNCTION suma(a INT, b INT) RETURNS INT NO SQL BEGIN RETURN a+b; END//

@@ -143,6 +143,45 @@ def test_the_donor_killed_half_way(lab, method, step):
     lab.assert_clean()
 
 
+@contextlib.contextmanager
+def keys_being_built(lab):
+    """A dump whose last statement of a table waits: somebody on b reads it. Gives the job."""
+    job_id = lab.queue("dump")
+    lab.wait_step(job_id, "copy")
+    with lab.held(lab.b, "BEGIN", "SELECT id FROM bulk.t LIMIT 1"):
+        wait_until(lambda: builds_keys(lab), 60, "the keys are being built")
+        yield job_id
+
+
+def builds_keys(lab):
+    return lab.value(lab.b, "SELECT COUNT(*) FROM performance_schema.processlist WHERE info LIKE 'ALTER TABLE /* relevo keys */%'")
+
+
+@pytest.mark.parametrize("dies", ["service", "recipient"])
+def test_killed_while_keys_are_built(lab, dies):
+    with keys_being_built(lab) as job_id:
+        if dies == "service":  # the server goes on building: whoever comes next must end that
+            lab.kill_service()
+            lab.start_service()
+        else:
+            lab.crash(lab.b)
+            sh("docker", "start", lab.b)
+        wait_until(lambda: not builds_keys(lab), 30, "nobody builds the keys any more")
+    assert lab.wait_job(job_id)["rung"] == "dump"
+    lab.assert_streams()
+    lab.assert_equal()
+
+
+def test_cancel_while_keys_are_built(lab):
+    with keys_being_built(lab) as job_id:
+        lab.cli("PUBLISH", "relevo:appdb:commands", json.dumps({"action": "cancel", "node": lab.b, "id": "cmd-keys"}))
+        lab.wait_job(job_id, "cancelled")
+        assert not builds_keys(lab)
+        wait_until(lambda: lab.sql(lab.b, "SELECT @@read_only, @@super_read_only") == ((1, 1),), 10, "b is locked")
+    lab.resync()
+    lab.assert_equal()
+
+
 def test_cancel_leaves_the_node_fenced_and_answers(lab):
     job_id = lab.queue("dump", command_id="cmd-1")
     lab.wait_step(job_id, "copy")

@@ -19,9 +19,9 @@ KEY = "relevo:appdb"
 PASSWORDS = {"MYSQL_ROOT_PASSWORD": "root-pw", "RELEVO_CONTROL_PASSWORD": "c'trol \"pw\\", "RELEVO_REPL_PASSWORD": "repl'pw",
              "REDIS": "redis-pw"}
 BULK = ("DROP DATABASE IF EXISTS bulk", "CREATE DATABASE bulk", "CREATE TABLE bulk.t (id INT PRIMARY KEY AUTO_INCREMENT,"
-        " a CHAR(250) NOT NULL, b VARCHAR(250) NOT NULL)",
+        " a CHAR(250) NOT NULL, b VARCHAR(250) NOT NULL, KEY (b))",
         "INSERT INTO bulk.t (a, b) VALUES (REPEAT('a', 250), REPEAT('b', 250))",
-        *["INSERT INTO bulk.t (a, b) SELECT a, b FROM bulk.t"] * 17)
+        *["INSERT INTO bulk.t (a, b) SELECT a, b FROM bulk.t"] * 17, "ANALYZE TABLE bulk.t")
 SEED_LINES = ("📦 Iniciando backup...", "✅ Backup y restore completados.", "🔁 Restaurando topología...")
 VOLATILE = ("relevo.heartbeat",)
 USER_TABLES = ("SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND"
@@ -242,12 +242,17 @@ class Lab:
     def hset(self, **fields):
         self.cli("HSET", KEY, *(str(word) for item in fields.items() for word in item))
 
-    def queue(self, method="auto", **fields):
+    def queue(self, method="auto", store=None, **fields):
+        """store: a connection to write it through, where the time matters."""
         self.jobs += 1
         job = {"id": f"job-{self.jobs}", "epoch": self.epoch, "phase": "queued", "method": method, "by": "test",
                "queued_ms": int(time.time() * 1000), **fields}
-        self.cli("HSET", KEY, f"job:{self.b}", json.dumps(job))
-        self.cli("PUBLISH", f"{KEY}:jobs", self.b)
+        if store:
+            store.hset(KEY, f"job:{self.b}", json.dumps(job))
+            store.publish(f"{KEY}:jobs", self.b)
+        else:
+            self.cli("HSET", KEY, f"job:{self.b}", json.dumps(job))
+            self.cli("PUBLISH", f"{KEY}:jobs", self.b)
         return job["id"]
 
     def job(self):

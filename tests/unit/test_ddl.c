@@ -30,6 +30,66 @@ static void events_do_not_run_on_a_replica(void **state) {
     }
 }
 
+// {whole, without the keys that may wait, how those are added}
+static const struct {
+    const char *create, *without, *add;
+} tables[] = {
+    {"CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  `k` int DEFAULT '0',\n  PRIMARY KEY (`id`),\n  KEY `k_1` (`k`)\n"
+     ") ENGINE=InnoDB DEFAULT CHARSET=latin1",
+     "CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  `k` int DEFAULT '0',\n  PRIMARY KEY (`id`)\n"
+     ") ENGINE=InnoDB DEFAULT CHARSET=latin1",
+     "ADD KEY `k_1` (`k`)"},
+    // All in one go; what is unique or full-text stays.
+    {"CREATE TABLE `t` (\n  `a` int,\n  `b` text,\n  UNIQUE KEY `u` (`a`),\n  KEY `x` (`b`(10) DESC,`a`) USING BTREE COMMENT 'it''s, (\\')'"
+     " /*!80000 INVISIBLE */,\n  KEY `y` (`a`),\n  FULLTEXT KEY `f` (`b`),\n  CONSTRAINT `c` CHECK ((`a` > 1))\n) ENGINE=InnoDB",
+     "CREATE TABLE `t` (\n  `a` int,\n  `b` text,\n  UNIQUE KEY `u` (`a`),\n  FULLTEXT KEY `f` (`b`),\n"
+     "  CONSTRAINT `c` CHECK ((`a` > 1))\n) ENGINE=InnoDB",
+     "ADD KEY `x` (`b`(10) DESC,`a`) USING BTREE COMMENT 'it''s, (\\')' /*!80000 INVISIBLE */,\n  ADD KEY `y` (`a`)"},
+    // Names and texts in which anything stands.
+    {"CREATE TABLE `a``(,` (\n  `b),``KEY` int COMMENT 'AUTO_INCREMENT, KEY `x` (`b),``KEY`)',\n  `\n  KEY` int,\n"
+     "  KEY `k``(` (`b),``KEY`,`\n  KEY`)\n) COMMENT='(,'",
+     "CREATE TABLE `a``(,` (\n  `b),``KEY` int COMMENT 'AUTO_INCREMENT, KEY `x` (`b),``KEY`)',\n  `\n  KEY` int\n) COMMENT='(,'",
+     "ADD KEY `k``(` (`b),``KEY`,`\n  KEY`)"},
+    // A counting column that is not first in the primary key needs its own.
+    {"CREATE TABLE `t` (\n  `a` int NOT NULL,\n  `id` bigint NOT NULL AUTO_INCREMENT COMMENT 'x',\n  PRIMARY KEY (`a`,`id`),\n"
+     "  KEY `id` (`id`),\n  KEY `later` (`a`)\n)",
+     "CREATE TABLE `t` (\n  `a` int NOT NULL,\n  `id` bigint NOT NULL AUTO_INCREMENT COMMENT 'x',\n  PRIMARY KEY (`a`,`id`),\n"
+     "  KEY `id` (`id`)\n)",
+     "ADD KEY `later` (`a`)"},
+    // The order of the keys shows: in front of one that stays nothing waits.
+    {"CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  KEY `early` (`x`),\n  KEY `id` (`id`)\n)", NULL, NULL},
+    {"CREATE TABLE `t` (\n  `p` point NOT NULL,\n  KEY `early` (`x`),\n  SPATIAL KEY `s` (`p`)\n)", NULL, NULL},
+    // A foreign key needs one that begins with its first column; others wait.
+    {"CREATE TABLE `t` (\n  `a` int,\n  `b` int,\n  KEY `fk` (`a`),\n  KEY `more` (`b`),\n  CONSTRAINT `fk` FOREIGN KEY (`a`)"
+     " REFERENCES `o` (`a`) ON DELETE CASCADE\n)",
+     "CREATE TABLE `t` (\n  `a` int,\n  `b` int,\n  KEY `fk` (`a`),\n  CONSTRAINT `fk` FOREIGN KEY (`a`) REFERENCES `o` (`a`)"
+     " ON DELETE CASCADE\n)",
+     "ADD KEY `more` (`b`)"},
+    // Expressions stay.
+    {"CREATE TABLE `t` (\n  `a` int,\n  KEY `f` ((`a` * 2))\n)", NULL, NULL},
+    {"CREATE TABLE `t` (\n  `a` int,\n  KEY `f` (`a`,(`a` * 2))\n)", NULL, NULL},
+    {"CREATE TABLE `t` (\n  `a` int,\n  KEY `f` ((`a` * 2)),\n  KEY `k` (`a`)\n) /*!50100 PARTITION BY HASH (`a`) */",
+     "CREATE TABLE `t` (\n  `a` int,\n  KEY `f` ((`a` * 2))\n) /*!50100 PARTITION BY HASH (`a`) */", "ADD KEY `k` (`a`)"},
+    // Not understood: left as it is.
+    {"CREATE TABLE `t` (\n  `a` int,\n  KEY `k` (`a`)", NULL, NULL},
+    {"CREATE TABLE `t` (`unfinished", NULL, NULL},
+    {"nothing", NULL, NULL},
+    {"", NULL, NULL},
+};
+
+static void keys_wait_for_the_rows(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        const char *create = tables[i].create;
+        char *add = NULL;
+        char *without = ddl_without_keys(create, &add);
+        assert_row_text(create, without, tables[i].without ? tables[i].without : create);
+        assert_row_text(create, add ? add : "none", tables[i].add ? tables[i].add : "none");
+        free(add);
+        free(without);
+    }
+}
+
 static void fields_are_escaped(void **state) {
     (void)state;
     struct rowtext batch = {0};
@@ -52,6 +112,7 @@ static void fields_are_escaped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(events_do_not_run_on_a_replica),
+                                       cmocka_unit_test(keys_wait_for_the_rows),
                                        cmocka_unit_test(fields_are_escaped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
