@@ -18,6 +18,15 @@ enum { CLONE_PACKET_BYTES = 2 * 1024 * 1024 };
     " (SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = 'clone') AS clone,"                 \
     " @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged"
 
+// CLONE drops what the recipient has, and empties what the donor has in these engines, by statements in which a
+// backquote within a name is not doubled.
+#define DROPPED_SQL                                                                                         \
+    "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE INSTR(schema_name, '`') > 0) OR EXISTS" \
+    " (SELECT 1 FROM information_schema.tables WHERE INSTR(table_name, '`') > 0 AND table_type = 'BASE TABLE')"
+#define EMPTIED_SQL                                                                            \
+    "SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE engine IN ('MyISAM', 'CSV')" \
+    " AND INSTR(CONCAT(table_schema, table_name), '`') > 0)"
+
 // User tables that hold something: an init script's empty schema, and Relevo's own, say nothing about history.
 #define HOLDS_TABLES_SQL                                                                     \
     "SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_type = 'BASE TABLE'" \
@@ -133,5 +142,14 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
             here->max_packet_bytes < CLONE_PACKET_BYTES || donor->max_packet_bytes < CLONE_PACKET_BYTES;
     }
     *ret = facts;
+    return true;
+}
+
+bool facts_names(struct peer *recipient, struct peer *donor, bool *ret_break_clone) {
+    bool dropped = false, emptied = false;
+    if (!query_bool(recipient, DROPPED_SQL, &dropped) || !query_bool(donor, EMPTIED_SQL, &emptied)) {
+        return false;
+    }
+    *ret_break_clone = dropped || emptied;
     return true;
 }

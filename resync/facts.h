@@ -31,3 +31,6 @@ void picture_drop(struct picture *picture);
 // The plan's facts, without method and failures. donor: NULL if none was found.
 bool facts_for_plan(struct peer *recipient, const struct picture *picture, const struct node_facts *donor,
                     struct plan_facts *ret);
+
+// Whether a name makes CLONE end half-way, with the recipient's data gone. Reads all names there are.
+bool facts_names(struct peer *recipient, struct peer *donor, bool *ret_break_clone);

@@ -150,6 +150,12 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     facts.method = job->state.method;
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
     *ret = plan_choose(&facts);
+    if (ret->taken.rung == RUNG_CLONE) {  // only now: it reads all names of the data dictionary
+        if (!facts_names(recipient, donor, &facts.names_break_clone)) {
+            return false;
+        }
+        *ret = plan_choose(&facts);
+    }
     *tried = facts;
     report_plan(job, ret, &facts, donor->name);
     if (ret->taken.rung == RUNG_AUTO) {

@@ -151,7 +151,15 @@ def test_dump_of_everything_that_is_hard(lab):
         lab.assert_equal()
         assert lab.sql(lab.b, "SELECT event_name, status FROM information_schema.events ORDER BY 1") == (
             ("ev_off", "DISABLED"), ("ev_on", "REPLICA_SIDE_DISABLED"))
+        for table in ("keyed", "keyed_parts"):  # the rows came first
+            assert lab.value(lab.b, "SELECT COUNT(*) FROM performance_schema.events_statements_summary_by_digest WHERE"
+                                    f" digest_text LIKE 'ALTER TABLE `hard` . `{table}` ADD KEY%'") == 1, table
         lab.sql(lab.a, "INSERT INTO hard.big (a, b) VALUES (UUID(), 'after')", "DELETE FROM hard.types WHERE id = 0")
+        lab.assert_equal()
+        lab.diverge("CREATE TABLE hard.only_b (a INT)")
+        job = lab.resync()  # CLONE would end half-way over the names
+        assert job["rung"] == "dump" and "(`)" in refusals(job)["clone"]
+        lab.assert_streams()
         lab.assert_equal()
     finally:
         lab.sql(lab.a, "DROP DATABASE hard", "DROP DATABASE `we``ird-ñ 名`", "DROP USER ana, luis@'10.%'", "DROP ROLE lector")

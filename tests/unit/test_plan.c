@@ -54,6 +54,7 @@ static const struct row {
     {"other platform", {UNFIT}, {NOT(same_platform)}, RUNG_DUMP, 54, 14, 36},
     {"other layout", {UNFIT}, {NOT(same_layout)}, RUNG_DUMP, 54, 14, 37},
     {"small packets", {UNFIT, .packet_too_small = true}, {0}, RUNG_DUMP, 54, 14, 38},
+    {"names with a backquote", {UNFIT, .names_break_clone = true}, {0}, RUNG_DUMP, 54, 14, 41},
     {"no donor", {UNFIT}, {NOT(donor)}, RUNG_DUMP, 54, 14, 32},
     {"clone failed", {UNFIT, .failed[RUNG_CLONE] = true}, {0}, RUNG_DUMP, 54, 14, 39},
     {"all failed",
@@ -110,7 +111,7 @@ static void choices(void **state) {
 // Every combination of the yes-and-no facts: the promises that hold whatever is true.
 static void sweep(void **state) {
     (void)state;
-    for (unsigned bits = 0; bits < 1U << 17; bits++) {
+    for (unsigned bits = 0; bits < 1U << 18; bits++) {
         for (enum job_rung method = RUNG_AUTO; method < JOB_RUNG_COUNT; method++) {
 #define FACT(i) ((bits >> (i) & 1) != 0)
             struct plan_facts facts = {.method = method,
@@ -130,7 +131,8 @@ static void sweep(void **state) {
                                        .packet_too_small = FACT(13),
                                        .failed[RUNG_CLONE] = FACT(14),
                                        .rewind_begun = FACT(15),
-                                       .failed[RUNG_REWIND] = FACT(16)};
+                                       .failed[RUNG_REWIND] = FACT(16),
+                                       .names_break_clone = FACT(17)};
 #undef FACT
             struct plan plan = plan_choose(&facts);
             // Data that diverged is never mixed with the primary's, nor half a copy taken for a whole one.
@@ -142,7 +144,7 @@ static void sweep(void **state) {
                          (half_copied || facts.binlogs_purged || !facts.recipient_gtid || facts.recipient_older));
             assert_false(facts.recipient_older && (plan.taken.rung == RUNG_CATCHUP || plan.taken.rung == RUNG_DUMP));
             assert_true(method == RUNG_AUTO || plan.taken.rung == RUNG_AUTO || plan.taken.rung == method);
-            assert_false(plan.taken.rung == RUNG_CLONE && (facts.failed[RUNG_CLONE] || !facts.donor_clone));
+            assert_false(plan.taken.rung == RUNG_CLONE && (facts.failed[RUNG_CLONE] || !facts.donor_clone || facts.names_break_clone));
             // Each rung above the taken one is refused once, in order, with a reason.
             unsigned above = plan.taken.rung == RUNG_AUTO ? 4 : (unsigned)plan.taken.rung - 1;
             assert_int_equal(plan.refused_count, above);
