@@ -2,6 +2,7 @@
 Part of `make bench-resync`: dump against `mysqldump --single-transaction | mysql`, clone against a bare `CLONE INSTANCE`
 with the server's restart. Four tables as sysbench makes them, COPY_MB of rows in all."""
 import os
+import re
 import statistics
 import time
 
@@ -11,7 +12,7 @@ from lib.run import sh, wait_until
 
 TABLES, ROW_BYTES = 4, 220
 RUNS = int(os.environ.get("COPY_RUNS", 2))
-DUMP_TIMES_FASTER, CLONE_TIMES_SLOWER = 2.0, 1.3
+DUMP_TIMES_FASTER, CLONE_TIMES_SLOWER, MEMORY_MB = 2.0, 1.3, 64
 
 
 def digits(groups):
@@ -76,22 +77,35 @@ def rung(lab, method):
     return (job["ended_ms"] - job["started_ms"]) / 1000
 
 
+def peak_mb(lab):
+    """The most that db-resync ever held since its start."""
+    found = sh("docker", "exec", lab.service, "sh", "-c", "cat /proc/[0-9]*/status")
+    return max(int(kb) for kb in re.findall(r"^VmHWM:\s+(\d+) kB", found, re.M)) / 1024
+
+
 def compare(lab, megabytes):
     """Returns the marks that were missed."""
     print(f"\ncopies of {megabytes} MB in {TABLES} tables", flush=True)
     fill(lab, megabytes)
     took = {"mysqldump": [], "dump": [], "CLONE": [], "clone": []}
+    lab.start_service()  # what it held before says nothing about a dump
     for _ in range(RUNS):
         for what, run in (("mysqldump", lambda: plain_dump(lab)), ("dump", lambda: rung(lab, "dump")),
                           ("CLONE", lambda: plain_clone(lab)), ("clone", lambda: rung(lab, "clone"))):
             took[what].append(run())
             print(f"  {what:10} {took[what][-1]:7.2f} s", flush=True)
     median = {what: statistics.median(times) for what, times in took.items()}
+    for what, times in took.items():
+        print(f"  {what}: {len(times)} times, median {median[what]:.2f} s, worst {max(times):.2f} s", flush=True)
     faster, slower = median["mysqldump"] / median["dump"], median["clone"] / median["CLONE"]
-    print(f"  dump is {faster:.2f} times as fast as mysqldump | mysql; clone takes {slower:.2f} times a bare CLONE", flush=True)
+    memory_mb = peak_mb(lab)
+    print(f"  dump is {faster:.2f} times as fast as mysqldump | mysql; clone takes {slower:.2f} times a bare CLONE;"
+          f" db-resync held {memory_mb:.0f} MB at most", flush=True)
     missed = []
     if faster < DUMP_TIMES_FASTER:
         missed.append(f"dump of {megabytes} MB: {faster:.2f} times as fast, mark {DUMP_TIMES_FASTER}")
     if slower > CLONE_TIMES_SLOWER:
         missed.append(f"clone of {megabytes} MB: {slower:.2f} times as long, mark {CLONE_TIMES_SLOWER}")
+    if memory_mb > MEMORY_MB:
+        missed.append(f"copies of {megabytes} MB: db-resync held {memory_mb:.0f} MB, mark {MEMORY_MB}")
     return missed
