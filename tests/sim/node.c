@@ -163,15 +163,22 @@ static bool acknowledges(const struct node *replica, const struct node *source) 
            net_reaches(replica->index, source->index);
 }
 
+int node_listeners(const struct node *node) {
+    int listeners = 0;
+    for (int i = 0; i < world.nodes; i++) {
+        listeners += node->source_on && acknowledges(&world.node[i], node) ? 1 : 0;
+    }
+    return listeners;
+}
+
 void node_acknowledge(struct node *node) {
     int own = node->index;
-    while (node->source_on && node_serves(node) && node->acked < node->data.executed[own]) {
+    bool serves = node_serves(node) || node->power == POWER_CLOSING;
+    while (node->source_on && serves && node->acked < node->data.executed[own]) {
         int count_acks = 0;
         for (int i = 0; i < world.nodes; i++) {
             const struct node *other = &world.node[i];
-            int received = other->repl.to[own], executed = other->data.executed[own];
-            bool holds = (received > executed ? received : executed) > node->acked;
-            count_acks += acknowledges(other, node) && holds ? 1 : 0;
+            count_acks += acknowledges(other, node) && other->repl.said > node->acked ? 1 : 0;
         }
         if (count_acks < node->wait_count) {
             return;
@@ -214,6 +221,9 @@ char *node_received(const struct node *node) {
 
 // --- power ---
 
+enum { TELL_MS = 10 };  // what a server that ends needs to tell its clients
+bool node_stop_tells;
+
 bool node_serves(const struct node *node) {
     return node->power == POWER_ON && node->thaw_ms <= sim_now_ms();
 }
@@ -253,10 +263,28 @@ void node_die(struct node *node) {
     watchers_hangup(node);
 }
 
-static void closed(void *arg) {
+static void ended(void *arg) {
     struct node *node = arg;
     if (node->power == POWER_CLOSING) {
         node_die(node);
+    }
+}
+
+// Replicas are let go last. Without them a server that was told to stop waits for acknowledgements no more, and says to
+// its clients that their commits are done.
+static void let_go(struct node *node) {
+    if (node_stop_tells) {
+        node_let_through(node);
+    }
+}
+
+static void closed(void *arg) {
+    struct node *node = arg;
+    if (node->power == POWER_CLOSING && !node_stop_tells) {
+        node_die(node);
+    } else if (node->power == POWER_CLOSING) {
+        let_go(node);
+        sim_at(sim_now_ms() + TELL_MS, NULL, ended, node);
     }
 }
 
@@ -264,6 +292,9 @@ void node_close(struct node *node, int64_t for_ms) {
     if (node->power != POWER_ON) {
         node_die(node);
         return;
+    }
+    if (node->source_on && node_listeners(node) < node->wait_count) {
+        let_go(node);
     }
     node->power = POWER_CLOSING;
     node->thaw_ms = 0;
@@ -278,14 +309,14 @@ static void booted(void *arg) {
     }
     node->power = POWER_ON;
     node->read_only = node->super_read_only = true;  // persisted
-    node->offline_mode = false;
+    node->offline_mode = node->held = false;
     node->source_on = node->replica_on = false;  // what had not been acknowledged is committed by the recovery
     node->barrier = 0;
     node->unacked = 0;
     node->fencing_ms = 0;
     struct replication *repl = &node->repl;  // skip_replica_start, relay_log_recovery
     repl->receiver = THREAD_OFF;
-    repl->applier = repl->uuid_known = repl->stop_asked = repl->acknowledges = false;
+    repl->applier = repl->applier_stops = repl->stop_asked = repl->acknowledges = false;  // the source's uuid is kept
     repl->receiver_errno = repl->applier_errno = 0;
     repl->heartbeats = 0;
     repl->attempt_end_ms = 0;

@@ -52,7 +52,7 @@ static void drop_session(struct prober *prober) {
     prober->relevo = NULL;
 }
 
-static void look(const struct node *node, struct observation *it) {
+void observe_look(const struct node *node, struct observation *it) {
     const struct replication *repl = &node->repl;
     it->outcome = PROBE_OK;
     (void)text_copy(it->uuid, sizeof it->uuid, node->uuid);
@@ -87,6 +87,18 @@ static void look(const struct node *node, struct observation *it) {
     }
 }
 
+void observe_rows(const struct node *node, struct observation *it) {
+    if (node->epoch_txn) {
+        const struct txn *row = txn_at(node->epoch_txn);
+        it->epoch = row->epoch;
+        it->epoch_rule = row->rule;
+        it->epoch_sync = node->row_sync;
+        (void)text_copy(it->epoch_uuid, sizeof it->epoch_uuid, world.node[row->primary].uuid);
+        (void)text_copy(it->epoch_primary, sizeof it->epoch_primary, world.node[row->primary].name);
+    }
+    it->heartbeat_ms = node->beat_txn ? txn_at(node->beat_txn)->at_ms : 0;
+}
+
 static void look_at_rows(struct prober *prober, struct observation *it) {
     const struct node *node = prober->node;
     const struct observation *earlier = prober->relevo;
@@ -102,15 +114,7 @@ static void look_at_rows(struct prober *prober, struct observation *it) {
         return;
     }
     it->relevo_wall_ms = clock_wall_ms();
-    if (node->epoch_txn) {
-        const struct txn *row = txn_at(node->epoch_txn);
-        it->epoch = row->epoch;
-        it->epoch_rule = row->rule;
-        it->epoch_sync = node->row_sync;
-        (void)text_copy(it->epoch_uuid, sizeof it->epoch_uuid, world.node[row->primary].uuid);
-        (void)text_copy(it->epoch_primary, sizeof it->epoch_primary, world.node[row->primary].name);
-    }
-    it->heartbeat_ms = node->beat_txn ? txn_at(node->beat_txn)->at_ms : 0;
+    observe_rows(node, it);
     observation_release(prober->relevo);
     prober->relevo = observation_hold(it);
     prober->relevo_ms = it->began_ms;
@@ -126,7 +130,7 @@ static void ask(struct prober *prober, struct observation *it) {
     int64_t until_ms = sim_now_ms() + TIMEOUT_MS;
     enum trip trip = net_to_node(session->host, node, session->boot, until_ms);
     if (trip == TRIP_OK) {
-        look(node, it);
+        observe_look(node, it);
         look_at_rows(prober, it);
         trip = net_from_node(node, session->host, session->boot, until_ms);
     }

@@ -30,6 +30,7 @@ void repl_forget(struct node *node) {
     struct replication *repl = &node->repl;
     drop_relay(repl);
     repl->configured = repl->applier = repl->uuid_known = repl->stop_asked = repl->acknowledges = false;
+    repl->applier_stops = false;
     repl->receiver = THREAD_OFF;
     repl->receiver_errno = repl->applier_errno = 0;
     repl->heartbeats = 0;
@@ -67,8 +68,20 @@ bool repl_stop_receiver(struct node *node) {
     return true;
 }
 
-void repl_stop_applier(struct node *node) {
-    node->repl.applier = false;
+// The applier's next transaction cannot be finished: a lock keeps it, or it waits for acknowledgements itself.
+static bool stuck(const struct node *node) {
+    const struct replication *repl = &node->repl;
+    if (!repl->applier || repl->applier_errno || repl->relay_done >= repl->relay_count) {
+        return false;
+    }
+    return node->source_on || (node->held && txn_at(repl->relay[repl->relay_done].id)->kind == TXN_WRITE);
+}
+
+bool repl_stop_applier(struct node *node) {
+    struct replication *repl = &node->repl;
+    repl->applier_stops = repl->applier && repl->applier_errno == 0 && (repl->applier_stops || stuck(node));
+    repl->applier = repl->applier_stops;
+    return !repl->applier;
 }
 
 int repl_left(const struct node *node) {
@@ -117,6 +130,7 @@ static void take(struct node *node, const struct node *source) {
         }
         repl->to[entry->uuid] = entry->seq;
         repl->relay[repl->relay_count++] = *entry;
+        repl->said = repl->acknowledges && entry->uuid == source->index ? entry->seq : repl->said;
         repl->heard_ms = sim_now_ms();
     }
 }
@@ -152,6 +166,7 @@ static void connected(struct node *node, const struct node *source) {
     repl->receiver_errno = 0;
     repl->uuid_known = true;
     repl->acknowledges = node->replica_on;
+    repl->said = 0;
     repl->source_boot = source->boot;
     repl->cursor = 0;
     repl->heard_ms = repl->beat_ms = sim_now_ms();
@@ -217,8 +232,7 @@ static void stream(struct node *node, const struct node *source) {
 
 static void apply(struct node *node) {
     struct replication *repl = &node->repl;
-    // A replica that waits for acknowledgements itself never finishes a transaction.
-    while (repl->applier && repl->applier_errno == 0 && !node->source_on && repl->relay_done < repl->relay_count) {
+    while (repl->applier && repl->applier_errno == 0 && !stuck(node) && repl->relay_done < repl->relay_count) {
         if (repl->apply_ms > sim_now_ms()) {
             step_at(node, repl->apply_ms);
             return;
@@ -228,6 +242,8 @@ static void apply(struct node *node) {
             node_apply(node, entry->uuid, entry->id);
         }
         repl->relay_done++;
+        repl->applier = !repl->applier_stops;
+        repl->applier_stops = false;
         repl->apply_ms = sim_now_ms() + (node->apply_cost_ms > 1 ? node->apply_cost_ms : 0);
     }
 }

@@ -107,6 +107,34 @@ static int find_open(int host, int from) {
     return from;
 }
 
+enum told client_commits(int host, struct node *node, unsigned boot, int64_t until_ms) {
+    unsigned kills = node->kills;
+    while (node->fencing_ms > sim_now_ms() && sim_now_ms() < until_ms && node->kills == kills) {
+        co_sleep(3);
+    }
+    if (node->boot != boot || node->kills != kills) {
+        return TOLD_LOST;
+    }
+    if (!node_serves(node) || !node_open(node) || node->fencing_ms > sim_now_ms()) {
+        return TOLD_REFUSED;
+    }
+    int id = node_commit(node, (struct txn){.kind = TXN_WRITE});
+    int seq = node->data.executed[node->index];
+    // From here it is in the binlog; told or not told, it happened.
+    while (node->boot == boot && node->kills == kills && seq > node_seen(node) && sim_now_ms() < until_ms) {
+        co_sleep(3);
+    }
+    bool commits = node->boot == boot && node->kills == kills && seq <= node_seen(node);
+    if (commits) {
+        check_acknowledged(node, id);  // the answer may be long on its way
+    }
+    if (!commits || net_from_node(node, host, boot, until_ms) != TRIP_OK) {
+        return TOLD_NOTHING;
+    }
+    txn_at(id)->acked = true;
+    return TOLD_DONE;
+}
+
 static bool write_to(int host, struct node *node) {
     int64_t until_ms = sim_now_ms() + WRITE_WITHIN_MS;
     unsigned boot = node->boot;
@@ -123,27 +151,8 @@ static bool write_to(int host, struct node *node) {
             return false;
         }
     }
-    while (node->fencing_ms > sim_now_ms() && sim_now_ms() < until_ms) {
-        co_sleep(3);
-    }
-    if (!node_serves(node) || node->boot != boot || !node_open(node) || node->fencing_ms > sim_now_ms()) {
-        return false;
-    }
-    unsigned kills = node->kills;
-    int id = node_commit(node, (struct txn){.kind = TXN_WRITE});
-    int seq = node->data.executed[node->index];
-    // From here it is in the binlog; told or not told, it happened.
-    while (node->boot == boot && seq > node_seen(node) && sim_now_ms() < until_ms) {
-        co_sleep(3);
-    }
-    bool commits = node->boot == boot && node->kills == kills && seq <= node_seen(node);
-    if (commits) {
-        check_acknowledged(node, id);  // the answer may be long on its way
-    }
-    if (commits && net_from_node(node, host, boot, until_ms) == TRIP_OK) {
-        txn_at(id)->acked = true;
-    }
-    return true;
+    enum told told = client_commits(host, node, boot, until_ms);
+    return told == TOLD_NOTHING || told == TOLD_DONE;
 }
 
 static void *client(void *arg) {

@@ -193,12 +193,15 @@ static enum sql_answer run_tables(struct db_session *session, const char *sql, s
 
 static enum sql_answer run_beat(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
-    (void)err;
     struct node *node = session->node;
     if (session->seq) {
         return sql_committed(session);
     }
-    if (takes_rows(node, sql)) {
+    if (node->super_read_only) {  // though no row would be written
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
+    session->affected = !takes_rows(node, sql) ? 0 : node->beat_txn ? 2 : 1;  // 2: the row was there
+    if (session->affected) {
         int64_t at_ms = strtoll(strstr(sql, " AS epoch, ") + 11, NULL, 10);
         (void)node_commit(node, (struct txn){.kind = TXN_BEAT, .at_ms = at_ms});
         return sql_committed(session);
@@ -208,9 +211,11 @@ static enum sql_answer run_beat(struct db_session *session, const char *sql, str
 
 static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
-    (void)err;
     if (session->seq) {
         return sql_committed(session);
+    }
+    if (session->node->super_read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
     }
     session->affected = takes_rows(session->node, sql) ? 1 : 0;
     if (session->affected) {
@@ -232,30 +237,33 @@ static enum sql_answer run_stop_receiver(struct db_session *session, const char 
 }
 
 static enum sql_answer run_stop(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    repl_stop_applier(session->node);
-    return run_stop_receiver(session, sql, rows, err);
+    return repl_stop_applier(session->node) ? run_stop_receiver(session, sql, rows, err) : SQL_WAITS;
 }
 
 static enum sql_answer run_start(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
-    bool applier_only = strstr(sql, "SQL_THREAD") != NULL;
-    if (session->node->repl.stop_asked) {
+    bool applier_only = strstr(sql, "SQL_THREAD") != NULL, receiver_only = strstr(sql, "IO_THREAD") != NULL;
+    if (session->node->repl.stop_asked || session->node->repl.applier_stops) {
         return SQL_WAITS;
     }
     if (!session->node->repl.configured) {
         return sql_refuse(err, 1200, "the server is not configured as replica");
     }
-    repl_start(session->node, !applier_only, true);
+    repl_start(session->node, !applier_only, !receiver_only);
     return SQL_DONE;
+}
+
+static bool receives(const struct replication *repl) {
+    return repl->receiver == THREAD_CONNECTING || repl->receiver == THREAD_ON;
 }
 
 static enum sql_answer run_forget(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
     (void)rows;
-    if (session->node->repl.stop_asked) {
+    if (session->node->repl.stop_asked || session->node->repl.applier_stops) {
         return SQL_WAITS;  // everything about replication waits for a STOP that waits
     }
-    if (session->node->repl.receiver != THREAD_OFF || session->node->repl.applier) {
+    if (receives(&session->node->repl) || session->node->repl.applier) {
         return sql_refuse(err, 3081, "replication threads run");
     }
     repl_forget(session->node);
@@ -264,7 +272,9 @@ static enum sql_answer run_forget(struct db_session *session, const char *sql, s
 
 static enum sql_answer run_change(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
-    (void)err;
+    if (receives(&session->node->repl) || session->node->repl.applier) {
+        return sql_refuse(err, 3081, "replication threads run");
+    }
     repl_follow(session->node, strstr(sql, "SOURCE_HOST = '")[15] - 'a');
     return SQL_DONE;
 }

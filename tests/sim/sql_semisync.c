@@ -128,6 +128,9 @@ enum sql_answer run_mark(struct db_session *session, const char *sql, struct db_
     (void)sql;
     (void)rows;
     struct node *node = session->node;
+    if (node->super_read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
     if (node->barrier > node_seen(node)) {
         session->since_ms = session->since_ms ? session->since_ms : sim_now_ms();
         if (sim_now_ms() - session->since_ms < 1000) {
@@ -147,7 +150,7 @@ enum sql_answer run_row_sync(struct db_session *session, const char *sql, struct
     if (session->seq) {
         return sql_committed(session);
     }
-    if (node->read_only) {
+    if (node->super_read_only) {
         return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
     }
     (void)node_commit(node, (struct txn){.kind = TXN_ROW});

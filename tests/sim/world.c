@@ -95,7 +95,7 @@ static void process_init(struct process *process, const char *name, int host) {
 }
 
 // A fresh cluster: a holds the schema, the others nothing; all are fenced.
-void world_new(uint64_t seed, int nodes, int watchers) {
+void world_bare(uint64_t seed, int nodes, int watchers) {
     engine_reset(seed);
     bool trace = world.trace;
     for (int i = 0; i < NODES; i++) {
@@ -120,6 +120,10 @@ void world_new(uint64_t seed, int nodes, int watchers) {
         (void)node_commit(&world.node[0], (struct txn){.kind = TXN_INIT});
     }
     beat(NULL);
+}
+
+void world_new(uint64_t seed, int nodes, int watchers) {
+    world_bare(seed, nodes, watchers);
     for (int i = 0; i < watchers; i++) {
         watcher_begin(i);
     }

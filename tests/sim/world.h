@@ -57,7 +57,7 @@ struct replication {
     bool uuid_known;             // it has connected since it started
     enum thread_state receiver;  // THREAD_OFF, CONNECTING, ON
     int receiver_errno;
-    bool applier;
+    bool applier, applier_stops;  // stops: with the transaction in its hands
     int applier_errno;
     int from[NODES], to[NODES];  // Retrieved_Gtid_Set: from < seq <= to
     struct entry *relay;
@@ -69,7 +69,8 @@ struct replication {
     int64_t attempt_ms, attempt_end_ms;  // next attempt to connect; end of one that hangs, 0: none
     bool stop_asked;                     // STOP waits for the hanging attempt
     bool acknowledges;                   // it said so when it connected
-    int64_t apply_ms;                    // when the applier is through with its current transaction
+    int said;  // the source's own transactions up to here, by what came over this connection: nothing is sent twice
+    int64_t apply_ms;  // when the applier is through with its current transaction
 };
 
 struct node {
@@ -83,14 +84,15 @@ struct node {
     int64_t locked_ms;      // a client's long statement holds off the fence until then
     int64_t overloaded_ms;  // too many connections until then
     int64_t apply_cost_ms;  // of one transaction
+    bool held;              // a lock on the clients' table keeps the applier waiting
     bool clone_plugin, rebuild_marked;
     bool source_on, replica_on;  // semi-sync: commits wait; it acknowledges once its receiver connects
     int wait_count, acked;       // of its own transactions so many are acknowledged: the rest is in the binlog, unseen
     uint64_t unacked;            // let through
     int barrier;                 // its own transaction that holds the row of relevo.epoch
     bool row_sync;
-    unsigned kills;              // times that its clients were cut off
-    int64_t fencing_ms;          // a fence is pending until then: no commit begins
+    unsigned kills;      // times that its clients were cut off
+    int64_t fencing_ms;  // a fence is pending until then: no commit begins
     struct data data;
     int epoch_txn, beat_txn;  // newest rows, 0: none
     struct replication repl;
@@ -113,9 +115,10 @@ struct world {
 extern struct world world;
 
 void world_new(uint64_t seed, int nodes, int watchers);
-void world_end(void);            // ends the services and frees what they hold
-void world_describe(void);       // traces how everything stands
-void world_trace_to(FILE *out);  // NULL: stdout
+void world_bare(uint64_t seed, int nodes, int watchers);  // the same, and none of the processes begun
+void world_end(void);                                     // ends the services and frees what they hold
+void world_describe(void);                                // traces how everything stands
+void world_trace_to(FILE *out);                           // NULL: stdout
 void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -138,6 +141,7 @@ void node_boot(struct node *node, int64_t after_ms);  // comes up fenced, replic
 void node_die(struct node *node);
 void node_close(struct node *node, int64_t for_ms);  // SIGTERM: says goodbye, feeds its replicas to the last
 void node_lose_last(struct node *node, int lost);  // of its own transactions: an old copy of the disk
+extern bool node_stop_tells;  // ... and lets through what waits, as MySQL does: see README.md, known holes
 void node_purge(struct node *node);                  // all binlogs that no connected replica needs
 void node_freeze(struct node *node, int64_t for_ms);
 bool node_serves(const struct node *node);  // up and not frozen
@@ -147,6 +151,7 @@ void node_apply(struct node *node, int uuid, int id);      // the next transacti
 int node_commit(struct node *node, struct txn txn);        // its next GTID; returns the transaction
 int node_seen(const struct node *node);                    // how many of its own transactions are committed and seen
 void node_acknowledge(struct node *node);                  // counts what its replicas hold
+int node_listeners(const struct node *node);               // replicas that acknowledge
 void node_let_through(struct node *node);                  // commits wait no more
 void data_copy(struct data *to, const struct data *from);  // as a clone: the set without the binlog
 void data_clear(struct data *data);
@@ -162,8 +167,8 @@ void repl_follow(struct node *node, int source);  // CHANGE REPLICATION SOURCE T
 void repl_forget(struct node *node);              // RESET REPLICA ALL
 void repl_start(struct node *node, bool receiver, bool applier);
 bool repl_stop_receiver(struct node *node);  // false: busy connecting, ask again
-void repl_stop_applier(struct node *node);
-int repl_left(const struct node *node);  // received, not applied
+bool repl_stop_applier(struct node *node);   // false: busy with a transaction, ask again
+int repl_left(const struct node *node);      // received, not applied
 void repl_step(struct node *node);
 
 // A statement that reached the server after its client gave up.
@@ -194,8 +199,16 @@ void resync_begin(void);
 void resync_end(void);
 void resync_hint(void);
 void clients_begin(void);
+// A client's row, from the moment that the server has read the statement.
+enum told { TOLD_REFUSED, TOLD_LOST, TOLD_NOTHING, TOLD_DONE };  // LOST: before it did anything; NOTHING: it did
+enum told client_commits(int host, struct node *node, unsigned boot, int64_t until_ms);
 bool resync_busy(void);
 bool resync_refuses(void);  // to destroy what it cannot save: a node waits for a person
+
+// What a probe sees of a node that answers; and of its relevo tables.
+struct observation;
+void observe_look(const struct node *node, struct observation *it);
+void observe_rows(const struct node *node, struct observation *it);
 
 // --- invariants ---
 
@@ -209,7 +222,7 @@ void check_epoch(const struct node *node, uint64_t epoch);
 void check_opening(const struct node *node);  // read_only is being switched off by a watcher
 void check_fencing(const struct node *node);
 void check_acknowledged(const struct node *node, int id);  // a client is told
-void check_step(void);  // after each event
+void check_step(void);                                     // after each event
 bool check_converged(char *why, size_t size_bytes);
 void check_end(void);
 const char *check_verdict(void);  // how the history ended
