@@ -79,7 +79,7 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libpure.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OUT)/libpure.a -lcmocka $(LIBS_PURE)
 
 # Programs that tests drive: the adapters against real servers.
-$(OUT)/tests/integration/%: tests/integration/%.c $(call objects,$(PURE) $(EDGE))
+$(OUT)/tests/integration/%: tests/integration/%.c $(call objects,$(PURE) $(EDGE) watcher/probe)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LIBS_EDGE) $(LIBS_PURE)
 
@@ -105,10 +105,13 @@ $(OUT)/sim/%.o: %.c
 $(OUT)/bin/relevo-sim: $(SIM_OBJECTS) $(OUT)/libpure.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_PURE)
-.PHONY: sim
-sim: $(OUT)/bin/relevo-sim
-	@$< --stories tests/sim/golden
-	@$< --seeds $(SIM_SEEDS) --seconds $(SIM_SECONDS)
+.PHONY: sim contract
+# The model held to the scripts that real servers are held to by tests/integration/test_contract.py.
+contract: $(OUT)/bin/relevo-sim
+	@$< --contract $(wildcard tests/contract/*.txt)
+sim: contract
+	@$(OUT)/bin/relevo-sim --stories tests/sim/golden
+	@$(OUT)/bin/relevo-sim --seeds $(SIM_SEEDS) --seconds $(SIM_SECONDS)
 
 $(OUT)/tests/fuzz/%: tests/fuzz/%.c $(OUT)/libpure.a
 	@mkdir -p $(@D)

@@ -33,6 +33,7 @@ cases: services
 
 docs:
 	@tests/check_docs.py
+	@tests/check_contract.py
 	@tests/mutate_rules.py --guards
 
 scripts:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/text.h"
+#include "tests/sim/contract.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/history.h"
 #include "tests/sim/stories.h"
@@ -130,10 +131,11 @@ static int sweep(const struct range *range) {
 }
 
 static const char usage[] =
-    "relevo-sim --seeds FROM COUNT [--seconds S] [--endings] [--rivals]   play many histories\n"
+    "relevo-sim --seeds FROM COUNT [--seconds S] [--endings] [--rivals] [--stop-tells]   play many histories\n"
     "relevo-sim --seed N [--faults HEX] [--steps M] [--trace]   play one\n"
     "relevo-sim --stories DIR [--bless]          compare the well-known stories with their golden traces\n"
     "relevo-sim --story NAME                     print one\n"
+    "relevo-sim [--trace] --contract FILE...     hold the model to scripts of tests/contract\n"
     "    --record FILE   with --seed or --story: what the first watcher saw, for watcher --replay\n";
 
 static bool number(const char *text, int base, uint64_t *ret) {
@@ -159,6 +161,8 @@ int main(int argc, char **argv) {
             bless = true;
         } else if (text_equal(option, "--rivals")) {
             plot_rivals = true;
+        } else if (text_equal(option, "--stop-tells")) {
+            node_stop_tells = true;
         } else if (text_equal(option, "--endings")) {
             range.endings = true;
         } else if (text_equal(option, "--seed")) {
@@ -180,6 +184,10 @@ int main(int argc, char **argv) {
             services_record = value;
             (void)remove(value);  // lives are added to it
             i++;
+        } else if (text_equal(option, "--contract") && i + 1 < argc) {
+            bool told = world.trace;
+            world.trace = false;
+            return contract_play(argv + i + 1, argc - i - 1, told) ? EXIT_SUCCESS : EXIT_FAILURE;
         } else if (text_equal(option, "--story")) {
             story = value;
             i++;
