@@ -3,7 +3,7 @@ SHELL := /bin/bash
 WORKSHOP := compose/workshop.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help up down clean images logs check test chaos bench-failover bench-resync
+.PHONY: help up down clean images logs check test contract chaos bench-failover bench-resync
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -27,6 +27,9 @@ check: ## build, unit tests and linters, for the inner loop
 
 test: ## everything, on a machine that has nothing
 	@tests/run.sh
+
+contract: ## the scripts of tests/contract on real servers (on the model: make check)
+	@tests/run.sh tests/integration/test_contract.py
 
 chaos: ## 100 rounds of faults of every kind under load, then proof that nothing was lost (SEED=, ROUNDS=)
 	@tests/run.sh --chaos

@@ -13,7 +13,7 @@ WIDE, NARROW = (1400, 1000), (390, 844)
 
 
 def text(driver, css):
-    return driver.find_element(By.CSS_SELECTOR, css).text
+    return driver.execute_script("return document.querySelector(arguments[0]).innerText.trim()", css)
 
 
 def title(driver):
@@ -22,7 +22,8 @@ def title(driver):
 
 
 def role(driver, node):
-    return driver.find_element(By.CSS_SELECTOR, f'#nodes [data-node="{node}"]').get_attribute("data-role")
+    # In one step: the page may be drawn anew between finding an element and asking it.
+    return driver.execute_script("return document.querySelector(arguments[0]).dataset.role", f'#nodes [data-node="{node}"]')
 
 
 def wait_page(driver, phase, timeout=20):

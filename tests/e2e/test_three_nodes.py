@@ -25,9 +25,10 @@ def three(trio):
         if not trio.running(node):
             trio.docker("start", node)
     wait_until(lambda: trio.phase() == "NORMAL", 180, "NORMAL with three nodes", every=0.3)
-    if trio.primary() != A:
-        trio.ask({"action": "switchover", "node": A}, timeout=60)
-        wait_until(lambda: trio.phase() == "NORMAL" and trio.primary() == A, 60, f"NORMAL with {A}", every=0.3)
+    # Refused for as long as it is behind.
+    wait_until(lambda: trio.primary() == A or trio.ask({"action": "switchover", "node": A}, timeout=60) and trio.primary() == A,
+               60, f"{A} is primary", every=0.5)
+    wait_until(lambda: trio.phase() == "NORMAL", 60, f"NORMAL with {A}", every=0.3)
     trio.make_tester()
     trio.prepare_traffic()
     trio.root(A, "TRUNCATE traffic.writes")
