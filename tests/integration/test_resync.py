@@ -19,16 +19,12 @@ def assert_seed_lines(text):
 
 # ---- the rungs -------------------------------------------------------------------------------------------------------
 
-def test_catchup_copies_nothing_and_takes_a_second(lab):
-    took_ms = []
-    for _ in range(3):  # the best of three: a busy machine is not what is tested
-        lab.sql(lab.b, "STOP REPLICA")
-        lab.sql(lab.a, "INSERT INTO appdb.customers (name, email) VALUES ('away', UUID())")
-        said = lab.log_since()
-        job = lab.resync()
-        assert job["rung"] == "catchup" and not job["refused"]
-        took_ms.append(job["ended_ms"] - job["queued_ms"])
-    assert min(took_ms) < 1200, took_ms
+def test_catchup_copies_nothing(lab):
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "INSERT INTO appdb.customers (name, email) VALUES ('away', UUID())")
+    said = lab.log_since()
+    job = lab.resync()
+    assert job["rung"] == "catchup" and not job["refused"] and job["done_bytes"] == 0
     assert_seed_lines(said())
     lab.assert_streams()
     lab.assert_equal()
