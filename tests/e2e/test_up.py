@@ -55,7 +55,7 @@ def test_up_twice_then_down_and_clean(checkout):
     begin = time.monotonic()
     code, said = run("up.sh")
     assert code != 0 and "RELEVO_PROBE_MS" in said and "does not stay up" in said, said
-    assert time.monotonic() - begin < 120
+    assert time.monotonic() - begin < 200
     env.write_text(settings + "RELEVO_LANG='en' # English\n")
     code, said = run("up.sh")
     assert code == 0, said

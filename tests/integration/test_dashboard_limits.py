@@ -74,7 +74,7 @@ def test_slow_clients_are_cut_off_and_do_not_lock_others_out(dashboard):
                 if got:
                     break
     assert got.startswith(b"HTTP/1.1 408"), got
-    assert 4 < time.monotonic() - began < 12  # however often a byte comes
+    assert 4 < time.monotonic() - began < 30  # however often a byte comes
     for one in slow:
         one.close()
 

@@ -37,7 +37,7 @@ def test_stopped_during_a_dump_it_leaves_in_time_and_goes_on_later(lab):
     lab.wait_step(job_id, "copy")
     began = time.monotonic()
     sh("docker", "stop", "-t", "30", lab.service)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     assert sh("docker", "inspect", "-f", "{{.State.ExitCode}}", lab.service).strip() == "0", lab.logs()[-3000:]
     assert lab.job()["phase"] == "running" and lab.sql(lab.b, "SELECT @@read_only, @@super_read_only") == ((1, 1),)
     lab.start_service()
