@@ -161,7 +161,7 @@ def test_killed_and_back_empty(hands):
     said = hand.bad("read")
     slow = [hand.ask("read") for _ in range(20)]
     assert all(not good for good, _, _ in slow)
-    assert min(ms for _, ms, _ in slow) <= 5 and max(ms for _, ms, _ in slow) <= 1100
+    assert min(ms for _, ms, _ in slow) <= 5 and max(ms for _, ms, _ in slow) <= 3000
     assert "redis:6379" in said
     good, ms, _ = hand.ask("listen 700")
     assert not good and ms <= 3000
