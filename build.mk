@@ -83,8 +83,8 @@ $(OUT)/tests/integration/%: tests/integration/%.c $(call objects,$(PURE) $(EDGE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(LIBS_EDGE) $(LIBS_PURE)
 
-# Unit tests of what is not pure but needs no server: log, loop, start.
-$(OUT)/tests/unit_edge/%: tests/unit_edge/%.c $(call objects,$(addprefix common/,clock log lookup loop start)) $(OUT)/libpure.a
+# Unit tests of what is not pure but needs no server: log, loop, lookup, start, resolve.
+$(OUT)/tests/unit_edge/%: tests/unit_edge/%.c $(call objects,$(addprefix common/,clock log lookup loop start) watcher/resolve) $(OUT)/libpure.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka -levent $(LIBS_PURE)
 

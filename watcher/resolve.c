@@ -49,14 +49,18 @@ static void *run(void *arg) {
         char address[64] = "";
         enum resolve_state state = look_up(resolve->name, address);
         pthread_mutex_lock(&resolve->lock);
+        bool moved = state == RESOLVE_KNOWN && !text_equal(address, resolve->address);
+        bool news = moved || state != resolve->state;
         resolve->state = state;
         resolve->over = serving;
-        if (state == RESOLVE_KNOWN) {
+        if (moved) {
             (void)text_copy(resolve->address, sizeof resolve->address, address);
         }
-        pthread_mutex_unlock(&resolve->lock);
-        resolve->poke(resolve->arg);
-        pthread_mutex_lock(&resolve->lock);
+        if (news) {
+            pthread_mutex_unlock(&resolve->lock);
+            resolve->poke(resolve->arg);
+            pthread_mutex_lock(&resolve->lock);
+        }
     }
     pthread_mutex_unlock(&resolve->lock);
     return NULL;

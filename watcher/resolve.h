@@ -8,7 +8,9 @@ enum resolve_state { RESOLVE_PENDING, RESOLVE_KNOWN, RESOLVE_GONE };
 
 struct resolve;
 
-// Starts looking name up. poke() is called from the lookup thread when an answer came.
+// Starts looking name up. poke() is called from the lookup thread when an answer differs from the one before: who asks
+// again because of it (a node that refuses does) must not be woken by an answer that tells nothing new, or the two turn
+// in a circle as fast as the name server answers.
 struct resolve *resolve_start(const char *name, void (*poke)(void *arg), void *arg);
 void resolve_stop(struct resolve *resolve);  // waits for a lookup under way; NULL is fine
 
