@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib.browser import Browser  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 from lib.run import BUILD  # noqa: E402
 
@@ -74,6 +75,20 @@ def bare_cluster(keeper):
     """A cluster that is not up yet; the test brings it up as it likes. Nothing of it is shared."""
     yield keeper.bare()
     keeper.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    started = Browser()
+    yield started
+    started.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """browser.open(...) gives a driver on a tab of its own, which is closed at the end."""
+    yield chromium
+    chromium.close_tabs()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from bench.alternative import HomeMadeScript  # noqa: E402
 from lib import faults, ledger  # noqa: E402
-from lib.cluster import PORT, SERVICES, Cluster, inspect, other  # noqa: E402
+from lib.cluster import PORT, SERVICES, Cluster, other  # noqa: E402
 from lib.run import sh, wait_until  # noqa: E402
 from lib.writer import Writer  # noqa: E402
 
@@ -70,7 +70,7 @@ def scripted(cluster, rounds):
     print(f"\nkill, {rounds} times, the watcher replaced by a home-made script", flush=True)
     outages = []
     cluster.docker("stop", *SERVICES.values())
-    with Writer(cluster, pause=0.0, timeout=0.25) as writer, HomeMadeScript(cluster) as script:
+    with Writer(cluster, pause=0.0, timeout=0.25, again=0.005) as writer, HomeMadeScript(cluster) as script:
         for number in range(rounds):
             old, new = script.primary, script.replica
             writer.wait_acks(PORT[old], 50)
@@ -115,7 +115,7 @@ def footprint():
     for container in SERVICES.values():
         megabytes = int(service_pid(container)[1]) / 1024
         print(f"  {container:18} {megabytes:5.1f} MB resident, image "
-              f"{int(inspect(f'relevo-{SERVICE_OF[container]}:local', '{{.Size}}')) / 1e6:.0f} MB")
+              f"{int(sh('docker', 'image', 'inspect', '-f', '{{.Size}}', f'relevo-{SERVICE_OF[container]}:local')) / 1e6:.0f} MB")
         if megabytes > RESIDENT_MB:
             missed.append(f"{container}: {megabytes:.1f} MB resident, mark {RESIDENT_MB}")
     return missed
@@ -128,7 +128,7 @@ def main():
     try:
         cluster.configure(RELEVO_FAILBACK="manual", RELEVO_FAILOVER_LIMIT="30/10s", RELEVO_MODE=MODE)
         cluster.heal(180)
-        with Writer(cluster, pause=0.0, timeout=0.25) as writer:
+        with Writer(cluster, pause=0.0, timeout=0.25, again=0.005) as writer:
             for fault, rounds in ROUNDS.items():
                 if rounds:
                     missed += series(cluster, writer, fault, rounds)

@@ -1,40 +1,17 @@
-"""A real Chromium for the page tests, without a window."""
+"""The cluster's page in Chromium."""
 import base64
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from lib.run import BUILD
 
 
 @pytest.fixture
-def open_page():
-    """open_page(lang, width, height, dark) gives a driver on the dashboard; all are closed at the end."""
-    drivers = []
-
-    def open_one(query="", width=1400, height=1000, dark=False, script=True):
-        options = webdriver.ChromeOptions()
-        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},{height}",
-                     "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run"):
-            options.add_argument(word)
-        # Everything that the page asks for is recorded, so that a test can tell that nothing came from elsewhere.
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        if not script:
-            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-        drivers.append(driver)
-        # The window has borders even when nobody sees it; a phone's width is below Chromium's least window width.
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                               {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
-        driver.get(f"http://127.0.0.1:8000/static/dashboard.html{query}")
-        return driver
-
-    yield open_one
-    for driver in drivers:
-        driver.quit()
+def open_page(browser):
+    """open_page(query, width, height, dark) gives a driver on the dashboard."""
+    def open_one(query="", *size, **look):
+        return browser.open("http://127.0.0.1:8000", f"/static/dashboard.html{query}", *size, **look)
+    return open_one
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """What must hold at the end of a round."""
 import re
 
-from lib.cluster import NODES, PORT, SERVICES, inspect, other
+from lib import engine
+from lib.cluster import NODES, PORT, SERVICES, other
 from lib.compare import rows
 from lib.run import sh
 from lib.writer import SCHEMA, TABLE
@@ -100,7 +101,7 @@ def check(cluster, mode, records, excuses, rescued, since, crashed, restarts_bef
             findings.append(f"both nodes acknowledged for {span[1] - span[0]:.2f} s, {span[0] - since:.2f} s after the "
                             "beginning, with nothing that hid one from the watcher")
     for container in (*SERVICES.values(), "redis"):
-        more = int(inspect(container, "{{.RestartCount}}")) - restarts_before[container]
+        more = engine.inspect(container)["RestartCount"] - restarts_before[container]
         if more > crashed.count(container):
             findings.append(f"{container} ended by itself: {more} restarts, {crashed.count(container)} of them ours")
     epochs = cluster.sql(primary, "SELECT epoch FROM relevo.epoch ORDER BY created_at, epoch")
@@ -113,5 +114,5 @@ def check(cluster, mode, records, excuses, rescued, since, crashed, restarts_bef
 
 
 def restarts():
-    return {c: int(inspect(c, "{{.RestartCount}}")) for c in (*SERVICES.values(), "redis")}
+    return {c: engine.inspect(c)["RestartCount"] for c in (*SERVICES.values(), "redis")}
 

@@ -8,7 +8,8 @@ import time
 import pymysql
 import redis as redis_client
 
-from lib.cluster import A, B, KEY, NODES, inspect, other
+from lib import engine
+from lib.cluster import A, B, KEY, NODES, other
 from lib.compare import rows
 from lib.faults import SERVERS, crash, processes
 from lib.run import sh, wait_until
@@ -101,7 +102,7 @@ class Hand:
 
     def isolate(self, node, fault):
         how = fault.how if fault.how in ("drop", "reject") else "drop"
-        peers = [c for c in SERVERS if c != node and inspect(c, "{{.State.Running}}") == "true"]
+        peers = [c for c in SERVERS if c != node and engine.status(c) in ("running", "paused")]
         return self.surgeon.cut([pair for peer in peers for pair in ((peer, node), (node, peer))], how)
 
     def detach(self, node, _):

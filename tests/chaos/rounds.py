@@ -2,7 +2,8 @@
 import threading
 import time
 
-from lib.cluster import CONTAINERS, NODES, PORT, inspect
+from lib import engine
+from lib.cluster import CONTAINERS, NODES, PORT
 from lib.run import wait_until
 from lib.writer import SCHEMA, TABLE, Writer
 
@@ -50,13 +51,13 @@ class Rounds:
         """Undoes everything from outside. Nothing that Relevo is there for."""
         cluster = self.cluster
         for container in CONTAINERS:
-            if inspect(container, "{{.State.Status}}") == "paused":
+            if engine.status(container) == "paused":
                 cluster.docker("unpause", container)
         self.hand.surgeon.heal()
         cluster.reconnect()
         for container in CONTAINERS:
-            wait_until(lambda: inspect(container, "{{.State.Status}}") != "restarting", 60, f"{container} has restarted")
-            if inspect(container, "{{.State.Status}}") in ("exited", "created"):
+            wait_until(lambda: engine.status(container) != "restarting", 60, f"{container} has restarted")
+            if engine.status(container) in ("exited", "created"):
                 cluster.docker("start", container)
         cluster.wait_redis()
         if any(f.kind == "too many" for f in plan.faults):

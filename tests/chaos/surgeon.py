@@ -1,17 +1,12 @@
 """What is done to a container from beside it: packets dropped inside its network, its disk filled."""
 import threading
 
-from lib.cluster import NODES, inspect
+from lib import engine
+from lib.cluster import NODES
 from lib.run import DEV_IMAGE, sh, sh_result
 
 NAME = "relevo-test-surgeon"
 FILLER = ".chaos-filler"
-
-
-def address(container):
-    found = inspect(container, "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").split()
-    assert found and inspect(container, "{{.State.Running}}") == "true", f"{container} does not run"
-    return found[0]
 
 
 class Surgeon:
@@ -40,7 +35,7 @@ class Surgeon:
         chance = f"-m statistic --mode random --probability 0.{how} " if how.isdigit() else ""
         rules = {}
         for source, sink in pairs:
-            rules.setdefault(sink, []).extend(f"INPUT -s {address(source)} {chance}{end}"
+            rules.setdefault(sink, []).extend(f"INPUT -s {engine.address(source)} {chance}{end}"
                                               for end in ends.get(how, ["-j DROP"]))
         return rules
 
@@ -50,21 +45,21 @@ class Surgeon:
         struck = {}
         for sink, lines in rules.items():
             with self.lock:
-                self.touched[sink] = struck[sink] = inspect(sink, "{{.State.StartedAt}}")
+                self.touched[sink] = struck[sink] = engine.began(sink)
             self._tables(sink, *(f"-A {line}" for line in lines))
 
         def cure():
             for sink, lines in rules.items():
-                if inspect(sink, "{{.State.StartedAt}}") == struck[sink] and inspect(sink, "{{.State.Running}}") == "true":
+                if engine.began(sink) == struck[sink] and engine.status(sink) in ("running", "paused"):
                     self._tables(sink, *(f"-D {line}" for line in lines))
         return cure
 
     def heal(self):
         for container, started in self.touched.items():
-            if inspect(container, "{{.State.StartedAt}}") == started:
+            if engine.began(container) == started:
                 self._tables(container, "-F")
         self.touched.clear()
-        if inspect(NAME, "{{.State.Running}}") == "true":
+        if engine.status(NAME) == "running":
             for node in NODES:
                 self.empty_disk(node)
 

@@ -4,15 +4,14 @@ import subprocess
 
 import pytest
 
-from lib import ledger
-from lib.cluster import A, B, KEY, PORT, inspect
+from lib import engine, ledger
+from lib.cluster import A, B, KEY, PORT
 from lib.run import wait_until
 from lib.writer import Writer
 
 
 def restarts():
-    return [inspect(c, "{{.State.StartedAt}} {{.RestartCount}}") for c in ("db-watcher", "db-resync",
-                                                                          "fastapi-dashboard")]
+    return [(engine.began(c), engine.inspect(c)["RestartCount"]) for c in ("db-watcher", "db-resync", "fastapi-dashboard")]
 
 
 def say(cluster, text, mark, finished=True):

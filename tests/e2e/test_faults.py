@@ -3,8 +3,8 @@ import contextlib
 
 import pytest
 
-from lib import ledger
-from lib.cluster import A, B, KEY, PORT, inspect, other
+from lib import engine, ledger
+from lib.cluster import A, B, KEY, PORT, other
 from lib.run import DEV_IMAGE, sh, sh_result, wait_until
 from lib.writer import Writer
 
@@ -34,7 +34,7 @@ def test_redis_down_and_back(cluster):
         writer.wait_acks(PORT[A], 200, timeout=60)
         for container in ("db-watcher", "db-resync", "fastapi-dashboard"):
             assert count_lines(cluster, container, stamp, "redis") <= 3, "one clear line, not one per attempt"
-            assert inspect(container, "{{.State.Status}} {{.RestartCount}}") == "running 0"
+            assert engine.status(container) == "running" and engine.inspect(container)["RestartCount"] == 0
         cluster.docker("start", "redis")
         cluster.wait_normal(A)
         assert cluster.state()["epoch"] == epoch
@@ -50,7 +50,7 @@ def test_services_start_without_redis(cluster):
     cluster.docker("start", *services)
     for container in services:
         wait_log(cluster, container, stamp, "redis")
-        assert inspect(container, "{{.State.Status}}") == "running"
+        assert engine.status(container) == "running"
     assert cluster.writable(A) and not cluster.writable(B)
     mark_epoch = cluster.value(A, "SELECT MAX(epoch) FROM relevo.epoch")
     cluster.docker("start", "redis")

@@ -176,6 +176,25 @@ def test_stale_primary_whose_commits_wait_tells_nobody(lossless):
         check_turns(writer)
 
 
+def test_stopped_primary_whose_commits_wait_tells_nobody(lossless):
+    """By itself, a MySQL server that shuts down tells clients whose commits wait that all is done (tests/contract,
+    stop-with-a-waiting-commit)."""
+    with Writer(lossless, timeout=20) as writer:
+        writer.wait_acks(PORT[A], 10)
+        pause(lossless, "db-watcher")  # it would let the primary go on alone
+        lossless.root(B, "STOP REPLICA IO_THREAD")
+        wait_until(lambda: waiting(lossless, A), 10, "a commit waits")
+        lossless.docker("stop", "-t", "60", A)
+        told = {r["id"] for r in writer.acks(PORT[A])}
+        wait_until(lambda: told <= {row[0] for row in lossless.sql(B, "SELECT id FROM traffic.writes")}, 10,
+                   "the replica has all that clients were told")
+        lossless.docker("unpause", "db-watcher")
+        lossless.docker("start", A)
+        lossless.wait_normal(timeout=120)
+        wait_sync(lossless)
+        check_whole(lossless, writer)
+
+
 def restart(lossless):
     lossless.docker("kill", B)
     lossless.docker("kill", A)

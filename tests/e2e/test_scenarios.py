@@ -6,8 +6,8 @@ import pymysql
 import pytest
 
 from chaos.surgeon import Surgeon
-from lib import ledger
-from lib.cluster import A, B, PORT, inspect
+from lib import engine, ledger
+from lib.cluster import A, B, PORT
 from lib.compare import rows
 from lib.faults import crash
 from lib.run import DEV_IMAGE, sh, wait_until
@@ -301,4 +301,4 @@ def test_73_passwords_change_and_services_are_replaced_one_by_one(cluster):
             cluster.env["RELEVO_CONTROL_PASSWORD"] = old
             cluster.compose("up", "-d", "--no-build", "--no-deps", "--wait", "resync", "watcher")
     cluster.wait_normal(A)
-    assert inspect(A, "{{.State.Status}}") == "running"
+    assert engine.status(A) == "running"

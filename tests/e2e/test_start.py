@@ -1,8 +1,8 @@
 """How a cluster begins: first boot, one node only, diverged nodes; and what `up` must show."""
 import json
 
-from lib import api
-from lib.cluster import A, B, CONTAINERS, inspect
+from lib import api, engine
+from lib.cluster import A, B, CONTAINERS
 from lib.run import ROOT, sh, wait_until
 
 
@@ -15,16 +15,16 @@ def test_first_boot(bare_cluster):
     cluster.make_tester()
     cluster.wait_normal(A)
     for container in CONTAINERS:
-        assert inspect(container, "{{.State.Health.Status}}") == "healthy", container
+        assert engine.inspect(container)["State"]["Health"]["Status"] == "healthy", container
     assert cluster.events(type="ELECTED", node=A)
     assert cluster.events(type="RESYNC", node=B) and cluster.job(B)["phase"] == "done"
     assert cluster.value(B, "SELECT COUNT(*) FROM appdb.customers") >= 3
     cluster.assert_same_data()
 
     # Up a second time: nothing is made anew.
-    before = [inspect(c, "{{.Id}} {{.State.StartedAt}}") for c in CONTAINERS]
+    before = [(engine.inspect(c)["Id"], engine.began(c)) for c in CONTAINERS]
     cluster.up()
-    assert [inspect(c, "{{.Id}} {{.State.StartedAt}}") for c in CONTAINERS] == before
+    assert [(engine.inspect(c)["Id"], engine.began(c)) for c in CONTAINERS] == before
 
     # DB.sql is safe to run again, on the primary, by replication on both.
     cluster.root(A, (ROOT / "DB.sql").read_text())
@@ -38,7 +38,7 @@ def test_first_boot(bare_cluster):
 def check_containers(cluster):
     """Services run without root, on read-only file systems, without capabilities; secrets are in no argument list."""
     for container in ("db-watcher", "db-resync", "fastapi-dashboard"):
-        facts = json.loads(sh("docker", "inspect", container))[0]
+        facts = engine.inspect(container)
         assert facts["HostConfig"]["ReadonlyRootfs"] and facts["HostConfig"]["CapDrop"] == ["ALL"], container
         assert any("no-new-privileges" in o for o in facts["HostConfig"]["SecurityOpt"]), container
         assert facts["Config"]["User"] not in ("", "0", "root"), container

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from lib.cluster import A, CONTAINERS, PROJECT, inspect
+from lib import engine
+from lib.cluster import A, CONTAINERS, PROJECT
 from lib.run import BUILD, ROOT, sh_result, wait_until
 
 VOLUMES = [f"relevo-test-{name}" for name in ("mysql-primary", "mysql-replica", "redis", "rescued")]
@@ -29,7 +30,7 @@ def checkout(bare_cluster):
 
 
 def identities():
-    return [inspect(c, "{{.Id}} {{.State.StartedAt}}") for c in CONTAINERS]
+    return [(engine.inspect(c)["Id"], engine.began(c)) for c in CONTAINERS]
 
 
 def test_up_twice_then_down_and_clean(checkout):
@@ -37,7 +38,7 @@ def test_up_twice_then_down_and_clean(checkout):
     code, said = run("up.sh")
     assert code == 0 and f"{A} is primary" in said and "8000/static/dashboard.html" in said, said
     for container in CONTAINERS:
-        assert inspect(container, "{{.State.Health.Status}}") == "healthy", container
+        assert engine.inspect(container)["State"]["Health"]["Status"] == "healthy", container
     env = folder / ".env"
     assert env.stat().st_mode & 0o077 == 0 and "RELEVO_API_TOKEN=" in env.read_text()
 
@@ -62,7 +63,7 @@ def test_up_twice_then_down_and_clean(checkout):
 
     # The data stay, then go only when asked.
     code, said = run("down.sh")
-    assert code == 0 and not any(inspect(c, "{{.Id}}") for c in CONTAINERS), said
+    assert code == 0 and not any(engine.inspect(c) for c in CONTAINERS), said
     assert all(sh_result("docker", "volume", "inspect", v)[0] == 0 for v in VOLUMES)
     code, said = run("down.sh", "--volumes", YES="0")
     assert code != 0 and "nothing was removed" in said and env.exists(), said

@@ -4,33 +4,21 @@ import json
 import time
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from lib.dashboard_lab import A, B, KEY, TOKEN
 from lib.run import wait_until
 
 
 @pytest.fixture
-def page(dashboard):
+def page(dashboard, browser):
     """page(lang) gives a driver on the dashboard, with the token, once the page is live."""
-    drivers = []
-
     def open_one(lang):
-        options = webdriver.ChromeOptions()
-        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                     "--disable-background-networking", "--no-first-run"):
-            options.add_argument(word)
-        driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-        drivers.append(driver)
-        driver.get(f"http://127.0.0.1:{dashboard.port}/static/dashboard.html?lang={lang}")
+        driver = browser.open(f"http://127.0.0.1:{dashboard.port}", f"/static/dashboard.html?lang={lang}")
         driver.execute_script("sessionStorage.setItem('relevo-token', arguments[0])", TOKEN)
         wait_until(lambda: driver.find_element("id", "link").get_attribute("data-state") == "live", 15, "the page is live")
         return driver
 
-    yield open_one
-    for driver in drivers:
-        driver.quit()
+    return open_one
 
 
 @pytest.mark.parametrize("lang,failed,finished", [("es", "Fallida", "Terminada"), ("en", "Failed", "Finished")])

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from lib import engine
 from lib.resync_lab import BULK, refusals
 from lib.run import sh, sh_result, wait_until
 
@@ -38,7 +39,7 @@ def test_stopped_during_a_dump_it_leaves_in_time_and_goes_on_later(lab):
     began = time.monotonic()
     sh("docker", "stop", "-t", "30", lab.service)
     assert time.monotonic() - began < 25
-    assert sh("docker", "inspect", "-f", "{{.State.ExitCode}}", lab.service).strip() == "0", lab.logs()[-3000:]
+    assert engine.inspect(lab.service)["State"]["ExitCode"] == 0, lab.logs()[-3000:]
     assert lab.job()["phase"] == "running" and lab.sql(lab.b, "SELECT @@read_only, @@super_read_only") == ((1, 1),)
     lab.start_service()
     assert lab.wait_job(job_id)["rung"] == "dump"

@@ -12,7 +12,7 @@ import time
 import pymysql
 import redis as redis_client
 
-from . import api
+from . import api, engine
 from .compare import compare_all_tables, rows
 from .run import BUILD, ROOT, NotInTime, sh, sh_result, wait_until
 
@@ -28,11 +28,6 @@ CONTAINERS = (*NODES, "redis", *SERVICES.values())
 
 def other(node):
     return B if node == A else A
-
-
-def inspect(container, template):
-    code, text = sh_result("docker", "inspect", "-f", template, container)
-    return text.strip() if code == 0 else ""
 
 
 class Cluster:
@@ -78,15 +73,15 @@ class Cluster:
             return
         self.env.update(settings)
         for container in CONTAINERS:  # compose cannot remake a paused container
-            if inspect(container, "{{.State.Status}}") == "paused":
+            if engine.status(container) == "paused":
                 self.docker("unpause", container)
         self.up()
         self.configured.update(settings)
 
     def up(self, *services, wait=True, alone=False):
         """alone: without what the services depend on."""
-        foreign = [c for c in CONTAINERS if inspect(c, '{{index .Config.Labels "com.docker.compose.project"}}')
-                   not in ("", PROJECT)]
+        foreign = [c for c in CONTAINERS if engine.inspect(c).get("Config", {"Labels": {}})["Labels"].get(
+            "com.docker.compose.project", PROJECT) != PROJECT]
         assert not foreign, f"another project runs {', '.join(foreign)}: stop it first (make down)"
         self.compose("up", "-d", "--no-build", *(("--wait", "--wait-timeout", "240") if wait else ()),
                      *(("--no-deps",) if alone else ()), *services)
@@ -100,11 +95,8 @@ class Cluster:
     def docker(self, *words, timeout=60):
         return sh("docker", *words, timeout=timeout)
 
-    def networks(self, container):
-        return [n for n in inspect(container, "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}").split()]
-
     def disconnect(self, container):
-        for network in self.networks(container):
+        for network in engine.networks(container):
             self.docker("network", "disconnect", network, container)
             self.disconnected.add((network, container))
 
@@ -115,7 +107,7 @@ class Cluster:
                 self.disconnected.discard((network, cut))
 
     def running(self, container):
-        return inspect(container, "{{.State.Status}}") == "running"
+        return engine.status(container) == "running"
 
     def logs(self, container, since=None, timeout=30):
         return sh_result("docker", "logs", *(("--since", since) if since else ()), container, timeout=timeout)[1]
@@ -129,18 +121,16 @@ class Cluster:
 
     def redis(self):
         if self._redis is None:
-            address = inspect("redis", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").split()[0]
-            secret = next((line.partition("=")[2] for line in
-                           inspect("redis", "{{range .Config.Env}}{{println .}}{{end}}").splitlines()
+            secret = next((line.partition("=")[2] for line in engine.inspect("redis")["Config"]["Env"]
                            if line.startswith("REDISCLI_AUTH=")), None)
-            self._redis = redis_client.Redis(host=address, password=secret, decode_responses=True, socket_timeout=3,
+            self._redis = redis_client.Redis(host=engine.address("redis"), password=secret, decode_responses=True, socket_timeout=3,
                                              socket_connect_timeout=3)
         return self._redis
 
     def _ask_redis(self, question):
         try:
             return question(self.redis())
-        except (redis_client.RedisError, OSError, IndexError):
+        except (redis_client.RedisError, OSError, LookupError, AssertionError):
             self._redis = None  # its address may have changed
             return question(self.redis())
 
@@ -298,7 +288,7 @@ class Cluster:
     def heal(self, timeout=120):
         """Undoes what a test did from outside and waits until the cluster is as it was made."""
         for container in CONTAINERS:
-            status = inspect(container, "{{.State.Status}}")
+            status = engine.status(container)
             if status == "paused":
                 self.docker("unpause", container)
             elif status in ("exited", "created"):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 
+from . import engine
 from .compare import rows
 from .contract_script import statements
 from .run import BUILD, ROOT, sh, sh_result, wait_until
@@ -107,9 +108,7 @@ class Servers:
         sh_result("docker", "network", "rm", self.name)
 
     def wait_ready(self, letter):
-        self.addresses[letter] = sh("docker", "inspect", "-f",
-                                    "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-                                    self.container(letter)).strip()
+        self.addresses[letter] = engine.address(self.container(letter))
         # The entry point's own server, while it makes the database, listens to nobody outside.
         wait_until(lambda: self.root(letter, "SELECT @@port") == ((3306,),), 120, f"{letter} answers", every=0.05)
         self.running.add(letter)

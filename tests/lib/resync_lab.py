@@ -9,6 +9,7 @@ import time
 import pymysql
 import redis as redis_client
 
+from . import engine
 from .compare import name_of, picture, rows
 from .run import BUILD, DEV_IMAGE, ROOT, sh, sh_result, wait_until
 
@@ -124,11 +125,8 @@ class Lab:
 
     # ---- MySQL -------------------------------------------------------------------------------------------------
 
-    def address(self, node):
-        return sh("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", node).strip()
-
     def session(self, node, **options):
-        return pymysql.connect(host=self.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
+        return pymysql.connect(host=engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
                                autocommit=True, connect_timeout=5, read_timeout=120, charset="utf8mb4",
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 
@@ -236,7 +234,7 @@ class Lab:
 
     def store(self):
         """A direct connection: `docker exec` takes longer than some steps last."""
-        return redis_client.Redis(host=self.address(self.redis), password=PASSWORDS["REDIS"], decode_responses=True,
+        return redis_client.Redis(host=engine.address(self.redis), password=PASSWORDS["REDIS"], decode_responses=True,
                                   socket_timeout=5)
 
     def hset(self, **fields):
