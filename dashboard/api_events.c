@@ -121,7 +121,8 @@ struct api_answer api_command(const struct api_call *call) {
         } else if (event->type == EVENT_COMMAND_REFUSED) {
             outcome = "refused";
         } else if (event->type == EVENT_COMMAND_FINISHED) {
-            outcome = "finished";
+            bool failed = event->severity != SEVERITY_INFO || text_equal(api_detail(event, "result"), "failed");
+            outcome = failed ? "failed" : "finished";
         }
     }
     return api_aged(call, json_pack("{s:s, s:s, s:o}", "id", call->name, "outcome", outcome, "events", list));

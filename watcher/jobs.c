@@ -31,11 +31,14 @@ void jobs_adopt(struct watcher *watcher, const struct cluster_state *read) {
     for (size_t i = 0; i < read->job_count; i++) {
         const struct job_state *theirs = &read->jobs[i];
         struct job_state *ours = (struct job_state *)state_job(state, theirs->node);
+        int node = settings_node(watcher->settings, theirs->node);
+        if (node < 0) {
+            continue;  // of a node that bore another name once
+        }
         if (!ours && state->job_count < NODE_MAX) {
             ours = &state->jobs[state->job_count++];
         }
-        int node = settings_node(watcher->settings, theirs->node);
-        if (!ours || node < 0 || theirs->queued_ms < ours->queued_ms) {
+        if (!ours || theirs->queued_ms < ours->queued_ms) {
             continue;  // the one we queued a moment ago is not there yet
         }
         bool ended = job_active(ours) && !job_active(theirs);

@@ -92,6 +92,10 @@ static bool nothing_hangs(struct journal *journal, struct err *err) {
     return journal->looked || err_set(err, ERR_TIMEOUT, 0, "an earlier heartbeat still hangs");
 }
 
+static bool takes_writes(struct journal *journal, const struct target *target, struct err *err) {
+    return db_affected(journal->session) > 0 || err_set(err, ERR_CONFLICT, 0, "%s takes no writes", target->name);
+}
+
 // Only on the server that was meant, and only while it takes writes: we could write on a fenced node, and a row there
 // would be a transaction that the cluster never had.
 static bool beat(struct journal *journal, const struct target *target, int64_t now_ms, struct err *err) {
@@ -100,7 +104,8 @@ static bool beat(struct journal *journal, const struct target *target, int64_t n
                     " SELECT * FROM (SELECT 1 AS id, %llu AS epoch, %lld AS ts_ms, @@GLOBAL.server_uuid AS uuid) AS n"
                     " WHERE n.uuid = '%s' AND @@GLOBAL.read_only = 0"
                     " ON DUPLICATE KEY UPDATE epoch = n.epoch, ts_ms = n.ts_ms, server_uuid = n.uuid",
-                    (unsigned long long)target->epoch, (long long)now_ms, target->uuid);
+                    (unsigned long long)target->epoch, (long long)now_ms, target->uuid) &&
+           takes_writes(journal, target, err);
 }
 
 static void when(int64_t wall_ms, char out[24]) {
@@ -125,7 +130,7 @@ static bool write_row(struct journal *journal, const struct target *target, cons
                " WHERE @@GLOBAL.server_uuid = '%s' AND @@GLOBAL.read_only = 0",
                journal->settings->cluster, row->primary, row->replica, failover, backup, event_type_name(row->type),
                target->uuid) &&
-           (db_affected(journal->session) == 1 || err_set(err, ERR_CONFLICT, 0, "%s takes no writes", target->name));
+           takes_writes(journal, target, err);
 }
 
 static void drop_first_row(struct journal *journal) {

@@ -9,13 +9,12 @@ set -u
 
 FENCE_PATIENCE_S=3
 
-note() { echo "$(date --utc --iso-8601=seconds) [serve] $*"; }
-
 fence="SET @fence = (SELECT IF(COUNT(*), 'SET GLOBAL super_read_only = ON', 'DO 0')
     FROM performance_schema.global_variables WHERE variable_name = 'rpl_semi_sync_source_enabled' AND variable_value = 'ON');
     PREPARE fence FROM @fence; EXECUTE fence; SELECT 'fenced';"
 
 # The stop follows at once, not after the client has ended: the watcher opens a fenced primary again when it sees one.
+# shellcheck disable=SC2329 # by the trap
 stop() {
     trap '' TERM INT
     local said=''
@@ -23,7 +22,7 @@ stop() {
         -u"$RELEVO_CONTROL_USER" --batch --skip-column-names --unbuffered <<<"$fence" 2>&1)
     case $said in
     fenced | *'(111)'*) kill -TERM "$server" ;; # 111, refused: it does not serve yet, or no more
-    *) note "killed, not stopped: commits may wait for acknowledgements (${said:-the fence did not close in $FENCE_PATIENCE_S s})"
+    *) echo "$(date --utc --iso-8601=seconds) [serve] killed, not stopped: commits may wait for acknowledgements (${said:-the fence did not close in $FENCE_PATIENCE_S s})"
         kill -KILL -- "-$server" ;;
     esac
 }

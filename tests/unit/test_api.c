@@ -109,6 +109,9 @@ static void follows_a_command(void **state) {
     get(stage, "/api/v1/commands/c0ffee", "");
     assert_string_equal(text_of(stage, "outcome"), "finished");
     assert_int_equal(json_array_size(json_object_get(stage->json, "events")), 2);
+    add_event(stage, 4, EVENT_COMMAND_FINISHED, "{\"id\":\"c0ffee\",\"result\":\"failed\"}");
+    get(stage, "/api/v1/commands/c0ffee", "");
+    assert_string_equal(text_of(stage, "outcome"), "failed");
 }
 
 static void guards_rescued_files(void **state) {
