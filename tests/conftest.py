@@ -95,6 +95,8 @@ def browser(chromium):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
+    # Fixtures ask this while they end; the session's own count comes after that where tests may be repeated.
+    item.failed = report.failed or (report.when != "setup" and item.failed)
     keeper = item.funcargs.get("keeper") if hasattr(item, "funcargs") else None
     if report.failed and report.when in ("setup", "call") and keeper and keeper.cluster:
         folder = BUILD / "artifacts" / re.sub(r"[^\w.-]+", "_", item.nodeid)

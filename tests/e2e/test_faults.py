@@ -236,7 +236,7 @@ def test_a_node_that_is_not_mysql_84(cluster, what):
     """Something else answers at the replica's name: it is never trusted, and the primary stays."""
     first, outcome = IMPOSTORS[what]
     name, stamp = "relevo-test-impostor", cluster.now()
-    network = cluster.networks(A)[0]
+    network = engine.networks(A)[0]
     sh_result("docker", "rm", "-f", "-v", name)
     cluster.docker("stop", "-t", "30", B)
     try:

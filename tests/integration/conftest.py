@@ -48,7 +48,6 @@ def fresh(shared):
 @pytest.fixture
 def lab(shared, request):
     """b streams from a and holds what it holds. A test that failed may have left anything: the lab is made anew then."""
-    failed_before = request.session.testsfailed
     if not shared.is_up:
         shared.up()
         shared.start_service()
@@ -59,4 +58,4 @@ def lab(shared, request):
                     " WHERE service_state = 'ON'") == 0:
         shared.resync()
     yield shared
-    shared.is_up = shared.is_up and request.session.testsfailed == failed_before
+    shared.is_up = shared.is_up and not getattr(request.node, "failed", False)
