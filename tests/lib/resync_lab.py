@@ -131,7 +131,9 @@ class Lab:
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 
     def kill_service(self):
+        """Gone when this returns: until then it writes on."""
         sh("docker", "kill", self.service)
+        sh("docker", "wait", self.service)
 
     def crash(self, node):
         """It is dead when this returns: starting a container that is still dying does nothing."""
