@@ -52,7 +52,7 @@ LIBS_HTTP := -levhtp -lssl -lcrypto -levent_openssl
 
 objects = $(addprefix $(OUT)/,$(addsuffix .o,$(1)))
 
-.PHONY: services unit fuzz fuzz-run pure-includes mutants rules-doc clean-build
+.PHONY: services unit fuzz fuzz-run pure-includes mutants act-mutants rules-doc clean-build
 services: $(OUT)/bin/watcher $(OUT)/bin/resync $(OUT)/bin/dashboard
 
 $(OUT)/bin/watcher: $(call objects,$(PURE) $(EDGE) $(WATCHER))
@@ -138,6 +138,9 @@ rules-doc: $(OUT)/tests/unit/test_rules_doc
 # Takes each safety rule away in turn: some test must fail.
 mutants: $(OUT)/libpure.a
 	OUT=$(OUT) CC=$(CC) CFLAGS='$(filter-out -MMD -MP,$(CFLAGS_COMMON)) -O1' tests/mutate_rules.py
+# The same for what the actions make sure of, by the simulation; hours, for a release.
+act-mutants: $(OUT)/bin/relevo-sim
+	OUT=$(OUT) CC=$(CC) CFLAGS='$(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS)' LIBS='$(LIBS_PURE)' SIM_OBJECTS='$(SIM_OBJECTS)' tests/mutate_acts.py
 
 clean-build:
 	rm -rf build

@@ -35,6 +35,7 @@ docs:
 	@tests/check_docs.py
 	@tests/check_contract.py
 	@tests/mutate_rules.py --guards
+	@tests/mutate_acts.py --guards
 
 scripts:
 	@if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi

@@ -179,6 +179,8 @@ GUARDS = {
         ("lease_leads(lease, now_ms) && (lease->rival_seen_ms == 0 || now_ms + for_ms <= lease->held_until_ms)",
          "lease_leads(lease, now_ms)"),
         ("lease->answered_ms - lease->rival_seen_ms > LEASE_RIVAL_MS", "now_ms - lease->rival_seen_ms > LEASE_RIVAL_MS"),
+        ("    lease->held_until_ms = 0;\n", ""),
+        ("    lease->rival_seen_ms = now_ms;", ""),
         ("return redis_away && alone;", "return alone;"),
         ("return redis_away && alone;", "return redis_away;"),
     ],

@@ -15,6 +15,12 @@ void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t as
     }
 }
 
+void lease_given_back(struct lease *lease, int64_t now_ms) {
+    lease->held_until_ms = 0;
+    lease->answered_ms = now_ms;    // Redis is there: no reason to go on without it
+    lease->rival_seen_ms = now_ms;  // and should it go away, somebody else may have taken the lease by then
+}
+
 bool lease_leads(const struct lease *lease, int64_t now_ms) {
     if (now_ms < lease->held_until_ms) {
         return now_ms >= lease->held_from_ms;

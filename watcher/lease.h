@@ -19,6 +19,8 @@ struct lease {
 // anew: over another connection than the last answer came, so that Redis may have restarted in between.
 // rival: another watcher asked for the lease lately.
 void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t asked_ms, bool anew, bool rival);
+// We gave it back: somebody else may hold it from now on.
+void lease_given_back(struct lease *lease, int64_t now_ms);
 bool lease_leads(const struct lease *lease, int64_t now_ms);
 // Nobody else can lead before that much time has passed.
 bool lease_lasts(const struct lease *lease, int64_t now_ms, int64_t for_ms);

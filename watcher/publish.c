@@ -36,6 +36,7 @@ struct publish {
     bool read_ready, read_taken;
     struct cluster_state read;
     struct lease lease;
+    unsigned unlooked;  // renewals since the loop last went round
 };
 
 // --- the thread's half: each call takes what is pending under the lock and talks to Redis without it ---
@@ -73,6 +74,24 @@ static void renew_lease(struct publish *publish) {
     pthread_mutex_unlock(&publish->lock);
     if (turned) {
         loop_wake(publish->loop);
+    }
+}
+
+// A loop that hangs decides nothing, and nobody else could while we hold the lease. Counted, not timed: a process that
+// was frozen as a whole is no such case.
+static bool loop_hangs(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    bool hangs = publish->unlooked++ >= LEASE_TTL_MS / LEASE_RENEW_MS;
+    pthread_mutex_unlock(&publish->lock);
+    return hangs;
+}
+
+static void give_lease_back(struct publish *publish) {
+    struct err err = {0};
+    if (store_lease_release(publish->store, publish->id, &err)) {
+        pthread_mutex_lock(&publish->lock);
+        lease_given_back(&publish->lease, clock_mono_ms());
+        pthread_mutex_unlock(&publish->lock);
     }
 }
 
@@ -204,7 +223,7 @@ static void *run(void *arg) {
     while (!must_stop(publish)) {
         int64_t now_ms = clock_mono_ms();
         if (now_ms - lease_ms >= LEASE_RENEW_MS) {
-            renew_lease(publish);
+            (loop_hangs(publish) ? give_lease_back : renew_lease)(publish);
             lease_ms = now_ms;
         }
         bool jobs_taken = write_jobs(publish);
@@ -319,6 +338,12 @@ bool publish_take_read(struct publish *publish, struct cluster_state *ret) {
     }
     pthread_mutex_unlock(&publish->lock);
     return ready;
+}
+
+void publish_alive(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    publish->unlooked = 0;
+    pthread_mutex_unlock(&publish->lock);
 }
 
 void publish_lease(struct publish *publish, struct lease *ret) {

@@ -24,4 +24,6 @@ void publish_keep_intent(struct publish *publish);  // takes back a clearing tha
 
 // True once per read: the hash as it is. *ret's heap parts are the caller's (state_done()).
 bool publish_take_read(struct publish *publish, struct cluster_state *ret);
+// The loop goes round. The lease is given back when it does not for as long as the lease lasts.
+void publish_alive(struct publish *publish);
 void publish_lease(struct publish *publish, struct lease *ret);

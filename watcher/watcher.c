@@ -226,6 +226,7 @@ static void tick(void *arg) {
     struct watcher *watcher = arg;
     watcher->now_ms = clock_mono_ms();
     watcher->now_wall_ms = clock_wall_ms();
+    publish_alive(watcher->publish);
     publish_lease(watcher->publish, &watcher->lease);
     bool led = watcher->leads;
     watcher->leads = lease_leads(&watcher->lease, watcher->now_ms);

@@ -13,6 +13,7 @@ struct process {
     int64_t thaw_ms;       // frozen until then
     int64_t wall_skew_ms;  // of its clock
     int64_t late_ms;       // its loop runs up to this late
+    int64_t hung_ms;       // its loop does nothing until then, while its threads go on
 };
 
 typedef void sim_fn(void *arg);

@@ -18,7 +18,8 @@ static const char *host_name(int host) {
 void fault_describe(const struct fault *fault, char *out, size_t size_bytes) {
     bool hosts = fault->kind == FAULT_CUT || fault->kind == FAULT_PART || fault->kind == FAULT_DELAY;
     bool watcher = fault->kind == FAULT_KILL_WATCHER || fault->kind == FAULT_STOP_WATCHER ||
-                   fault->kind == FAULT_PAUSE_WATCHER || fault->kind == FAULT_LATE || fault->kind == FAULT_WALL;
+                   fault->kind == FAULT_PAUSE_WATCHER || fault->kind == FAULT_LATE || fault->kind == FAULT_HANG ||
+                   fault->kind == FAULT_WALL;
     (void)text_format(out, size_bytes, "%s %s%s%s, %lld ms, %lld", names[fault->kind],
                       host_name(watcher ? HOST_WATCHER + fault->a : fault->a), hosts ? " " : "",
                       hosts ? host_name(fault->b) : "", (long long)fault->ms, (long long)fault->much);
@@ -183,6 +184,10 @@ static void do_wall(const struct fault *fault) {
 
 static void do_late(const struct fault *fault) {
     world.watcher[fault->a].late_ms = fault->much;
+}
+
+static void do_hang(const struct fault *fault) {
+    world.watcher[fault->a].hung_ms = sim_now_ms() + fault->ms;
 }
 
 static void do_late_back(const struct fault *fault) {

@@ -31,6 +31,7 @@
     X(FAULT_REDIS_EMPTY, "redis emptied", 3, redis, redis_back)                                                       \
     X(FAULT_WALL, "clock jumps", 3, wall, none)     /* of process a, by much ms */                                    \
     X(FAULT_LATE, "late ticks", 3, late, late_back) /* of watcher a, up to much ms, for ms */                         \
+    X(FAULT_HANG, "loop hangs", 0, hang, none)      /* of watcher a, for ms */                                        \
     X(FAULT_HAND_STOP, "hand: stop replica", 2, hand_stop, none)                                                      \
     X(FAULT_HAND_OPEN, "hand: open", 2, hand_open, none)                                                              \
     X(FAULT_HAND_CLOSE, "hand: close", 2, hand_close, none)                                                           \

@@ -96,7 +96,7 @@ static int sweep_part(struct tally *tally, unsigned part, unsigned parts, const 
     return tally->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int sweep(const struct range *range) {
+static bool sweep(const struct range *range) {
     struct tally *tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned parts = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned)processors;
@@ -127,7 +127,7 @@ static int sweep(const struct range *range) {
         (unsigned long long)tally->played, (unsigned long long)tally->failed, (double)tally->played / seconds,
         (double)tally->virtual_ms / 3600000, (unsigned long long)tally->steps, (unsigned long long)tally->rescued,
         (unsigned long long)tally->halted);
-    return ok && tally->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok && tally->failed == 0;
 }
 
 static const char usage[] =
@@ -145,77 +145,98 @@ static bool number(const char *text, int base, uint64_t *ret) {
     return errno == 0 && end != text && *end == '\0';
 }
 
+struct options {
+    struct range range;
+    uint64_t seed, kept, steps;
+    const char *stories, *story;
+    char **contract;  // the scripts, up to the end of argv
+    bool one, many, bless;
+};
+
+// An option without a value.
+static bool take_word(struct options *options, const char *option) {
+    struct {
+        const char *name;
+        bool *flag;
+    } const words[] = {{"--trace", &world.trace},        {"--bless", &options->bless},         {"--rivals", &plot_rivals},
+                       {"--stop-tells", &node_stop_tells}, {"--endings", &options->range.endings}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (text_equal(option, words[i].name)) {
+            return *words[i].flag = true;
+        }
+    }
+    return false;
+}
+
+// An option with one value.
+static bool take_value(struct options *options, const char *option, const char *value) {
+    if (text_equal(option, "--seed")) {
+        return options->one = number(value, 10, &options->seed);
+    }
+    if (text_equal(option, "--faults")) {
+        return number(value, 16, &options->kept);
+    }
+    if (text_equal(option, "--steps")) {
+        return number(value, 10, &options->steps);
+    }
+    if (text_equal(option, "--seconds")) {
+        return number(value, 10, &options->range.seconds);
+    }
+    if (text_equal(option, "--record")) {
+        services_record = value;
+        (void)remove(value);  // lives are added to it
+        return true;
+    }
+    const char **slot = text_equal(option, "--stories") ? &options->stories
+                        : text_equal(option, "--story") ? &options->story
+                                                        : NULL;
+    if (slot) {
+        *slot = value;
+    }
+    return slot != NULL;
+}
+
+static bool take_options(struct options *options, int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        int left = argc - i - 1;
+        if (text_equal(argv[i], "--contract") && left >= 1) {
+            options->contract = argv + i + 1;
+            return true;
+        }
+        if (text_equal(argv[i], "--seeds") && left >= 2 && number(argv[i + 1], 10, &options->range.from) &&
+            number(argv[i + 2], 10, &options->range.count)) {
+            options->many = true;
+            i += 2;
+        } else if (left >= 1 && take_value(options, argv[i], argv[i + 1])) {
+            i++;
+        } else if (!take_word(options, argv[i])) {
+            return false;
+        }
+    }
+    return options->one || options->many || options->stories || options->story;
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);  // workers share it
-    struct range range = {0};
-    uint64_t seed = 0, kept = every_fault, steps = 0;
-    const char *stories = NULL, *story = NULL;
-    bool one = false, many = false, bless = false;
-    for (int i = 1; i < argc; i++) {
-        const char *option = argv[i];
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        bool ok = true;
-        if (text_equal(option, "--trace")) {
-            world.trace = true;
-        } else if (text_equal(option, "--bless")) {
-            bless = true;
-        } else if (text_equal(option, "--rivals")) {
-            plot_rivals = true;
-        } else if (text_equal(option, "--stop-tells")) {
-            node_stop_tells = true;
-        } else if (text_equal(option, "--endings")) {
-            range.endings = true;
-        } else if (text_equal(option, "--seed")) {
-            one = ok = number(value, 10, &seed);
-            i++;
-        } else if (text_equal(option, "--faults")) {
-            ok = number(value, 16, &kept);
-            i++;
-        } else if (text_equal(option, "--steps")) {
-            ok = number(value, 10, &steps);
-            i++;
-        } else if (text_equal(option, "--seconds")) {
-            ok = number(value, 10, &range.seconds);
-            i++;
-        } else if (text_equal(option, "--stories")) {
-            stories = value;
-            i++;
-        } else if (text_equal(option, "--record")) {
-            services_record = value;
-            (void)remove(value);  // lives are added to it
-            i++;
-        } else if (text_equal(option, "--contract") && i + 1 < argc) {
-            bool told = world.trace;
-            world.trace = false;
-            return contract_play(argv + i + 1, argc - i - 1, told) ? EXIT_SUCCESS : EXIT_FAILURE;
-        } else if (text_equal(option, "--story")) {
-            story = value;
-            i++;
-        } else if (text_equal(option, "--seeds") && i + 2 < argc) {
-            many = ok = number(value, 10, &range.from) && number(argv[i + 2], 10, &range.count);
-            i += 2;
-        } else {
-            ok = false;
-        }
-        if (!ok) {
-            fputs(usage, stderr);
-            return 64;
-        }
-    }
-    if (stories) {
-        return stories_compare(stories, bless) ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-    if (story) {
-        return story_print(story) ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-    if (many) {
-        return sweep(&range);
-    }
-    if (!one) {
+    struct options options = {.kept = every_fault};
+    if (!take_options(&options, argc, argv)) {
         fputs(usage, stderr);
         return 64;
     }
-    bool ok = play(seed, kept, steps);
-    printf("seed %llu: %s\n", (unsigned long long)seed, ok ? check_verdict() : world.failure);
+    bool ok;
+    if (options.contract) {
+        bool told = world.trace;
+        world.trace = false;
+        ok = contract_play(options.contract, (int)(argv + argc - options.contract), told);
+    } else if (options.stories) {
+        ok = stories_compare(options.stories, options.bless);
+    } else if (options.story) {
+        ok = story_print(options.story);
+    } else if (options.many) {
+        ok = sweep(&options.range);
+    } else {
+        ok = play(options.seed, options.kept, options.steps);
+        printf("seed %llu: %s\n", (unsigned long long)options.seed, ok ? check_verdict() : world.failure);
+    }
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

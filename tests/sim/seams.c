@@ -146,8 +146,19 @@ static int64_t lateness(const struct loop *loop) {
     return loop->process->late_ms ? (int64_t)sim_random((uint64_t)loop->process->late_ms + 1) : 0;
 }
 
+static bool hangs(const struct loop *loop, sim_fn *fn, void *arg) {
+    bool hung = sim_now_ms() < loop->process->hung_ms;
+    if (hung) {
+        sim_at(loop->process->hung_ms, loop->process, fn, arg);
+    }
+    return hung;
+}
+
 static void on_wake(void *arg) {
     struct loop *loop = arg;
+    if (hangs(loop, on_wake, loop)) {
+        return;
+    }
     loop->pending = false;
     if (!loop->stopped) {
         loop->woken(loop->arg);
@@ -168,7 +179,7 @@ void loop_wake(struct loop *loop) {
 
 static void on_timer(void *arg) {
     struct timer *timer = arg;
-    if (timer->loop->stopped) {
+    if (timer->loop->stopped || hangs(timer->loop, on_timer, timer)) {
         return;
     }
     timer->fn(timer->arg);

@@ -53,6 +53,17 @@ static void a_lone_watcher_goes_on_without_redis(void **state) {
     }
 }
 
+static void who_gave_it_back_does_not_lead(void **state) {
+    (void)state;
+    struct lease lease = held_at(T0);
+    lease_given_back(&lease, T0 + 1000);
+    for (int64_t ms = T0 + 1000; ms < T0 + 10 * LEASE_RIVAL_MS; ms += 100) {
+        assert_false(lease_leads(&lease, ms)); // nor when Redis goes away afterwards: another one may have taken it
+    }
+    lease_answer(&lease, true, "me", T0 + 1100, false, false);
+    assert_true(lease_leads(&lease, T0 + 1100));
+}
+
 // The rival holds the lease and knows of nobody else, so it goes on; both would act.
 static void who_knows_a_rival_never_leads_without_redis(void **state) {
     (void)state;
@@ -120,6 +131,7 @@ int main(void) {
         cmocka_unit_test(our_clock_ends_it_before_redis_does),
         cmocka_unit_test(whoever_lost_it_stops_at_once),
         cmocka_unit_test(who_waits_does_not_lead),
+        cmocka_unit_test(who_gave_it_back_does_not_lead),
         cmocka_unit_test(a_lone_watcher_goes_on_without_redis),
         cmocka_unit_test(who_knows_a_rival_never_leads_without_redis),
         cmocka_unit_test(who_holds_it_and_is_waited_for_stops_without_redis),
