@@ -155,13 +155,16 @@ static bool write_state(struct publish *publish) {
 // False: Redis is away; what was not written stays.
 static bool write_jobs(struct publish *publish) {
     pthread_mutex_lock(&publish->lock);
-    struct job_state jobs[JOBS_WAITING_MAX];
     if (!lease_leads(&publish->lease, clock_mono_ms())) {
         publish->job_count = 0;  // whoever leads now has its own opinion
     }
     size_t count = publish->job_count;
-    memcpy(jobs, publish->jobs, sizeof jobs);
+    struct job_state jobs[JOBS_WAITING_MAX];
+    memcpy(jobs, publish->jobs, count * sizeof *jobs);
     pthread_mutex_unlock(&publish->lock);
+    if (count == 0) {
+        return true;
+    }
     size_t written = 0;
     struct err err = {0};
     for (; written < count; written++) {

@@ -49,7 +49,7 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
 
 // The hash is the truth until we lead; from then on we are, and only the jobs are read back.
 static void take_read(struct watcher *watcher) {
-    struct cluster_state read = {0};
+    struct cluster_state read;  // large: nothing is done with it in most ticks
     if (!publish_take_read(watcher->publish, &read)) {
         return;
     }
