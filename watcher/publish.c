@@ -28,7 +28,7 @@ struct publish {
     pthread_t thread;
     pthread_mutex_t lock;  // guards all below
     pthread_cond_t changed;
-    bool stopping, urgent, clear_intent, job_active, read_wanted;
+    bool stopping, urgent, clear_intent, unsync, job_active, read_wanted;
     struct state_field *fields;  // pending state, NULL if none
     size_t field_count;
     struct job_state jobs[JOBS_WAITING_MAX];
@@ -113,11 +113,12 @@ static void read_back(struct publish *publish) {
     loop_wake(publish->loop);
 }
 
-// Which epoch waits for acknowledgements the actor alone records: what waits to be written here may be older. An empty
-// intent is written only on demand: the actor may be recording a new one at this moment.
-static bool held_back(const struct publish *publish, const struct state_field *field, bool clear_intent) {
+// Which epoch waits for acknowledgements the actor alone records: what waits to be written here may be older. That none
+// does may be repeated on demand, for it never says more than is so. An empty intent is written only on demand: the actor
+// may be recording a new one at this moment.
+static bool held_back(const struct publish *publish, const struct state_field *field, bool clear_intent, bool unsync) {
     bool lossless = publish->settings->mode == MODE_LOSSLESS;
-    return (lossless && text_equal(field->name, "sync_epoch")) ||
+    return (lossless && text_equal(field->name, "sync_epoch") && !(unsync && text_equal(field->value, "0"))) ||
            (text_equal(field->name, "intent") && *field->value == '\0' && !clear_intent);
 }
 
@@ -126,7 +127,7 @@ static bool write_state(struct publish *publish) {
     struct state_field *fields = TAKE(publish->fields);
     size_t count = publish->field_count;
     publish->field_count = 0;
-    bool clear_intent = publish->clear_intent;
+    bool clear_intent = publish->clear_intent, unsync = publish->unsync;
     publish->urgent = false;
     bool leads = lease_leads(&publish->lease, clock_mono_ms());
     pthread_mutex_unlock(&publish->lock);
@@ -135,7 +136,7 @@ static bool write_state(struct publish *publish) {
     }
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!held_back(publish, &fields[i], clear_intent)) {
+        if (!held_back(publish, &fields[i], clear_intent, unsync)) {
             struct state_field swap = fields[kept];
             fields[kept++] = fields[i];
             fields[i] = swap;
@@ -143,9 +144,10 @@ static bool write_state(struct publish *publish) {
     }
     struct err err = {0};
     bool written = leads && store_write(publish->store, fields, kept, &err);
-    if (written && clear_intent) {
+    if (written && (clear_intent || unsync)) {
         pthread_mutex_lock(&publish->lock);
-        publish->clear_intent = false;
+        publish->clear_intent &= !clear_intent;
+        publish->unsync &= !unsync;
         pthread_mutex_unlock(&publish->lock);
     }
     state_fields_free(fields, count);
@@ -314,6 +316,12 @@ void publish_job(struct publish *publish, const struct job_state *job) {
 void publish_clear_intent(struct publish *publish) {
     pthread_mutex_lock(&publish->lock);
     publish->clear_intent = true;
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_unsync(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    publish->unsync = true;
     pthread_mutex_unlock(&publish->lock);
 }
 

@@ -19,6 +19,7 @@ void publish_stop(struct publish *publish);  // writes what is pending, gives th
 void publish_state(struct publish *publish, const struct cluster_state *state, bool urgent);
 void publish_job(struct publish *publish, const struct job_state *job);  // and a hint on …:jobs
 void publish_clear_intent(struct publish *publish);
+void publish_unsync(struct publish *publish);       // sync_epoch 0 with the next state: the hash says more than is so
 void publish_read_again(struct publish *publish);   // the hash, soon
 void publish_keep_intent(struct publish *publish);  // takes back a clearing that was not written yet
 

@@ -47,6 +47,24 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     state_done(&known);
 }
 
+// Lossless mode: the hash may say something else than the actor recorded last, because a packet of an earlier try
+// lingered, or Redis was rolled back. A later life would believe it. (A read may be older than the record: it is believed
+// the second time.)
+static void check_sync_record(struct watcher *watcher, const struct cluster_state *read) {
+    bool other = watcher->settings->mode == MODE_LOSSLESS && read->sync_epoch != watcher->state.sync_epoch &&
+                 actor_idle(watcher->actor);
+    watcher->sync_doubts = other ? watcher->sync_doubts + 1 : 0;
+    if (watcher->sync_doubts < 2) {
+        return;
+    }
+    LOG_WARN(MSG_SYNC_MISRECORDED, KVI("found", read->sync_epoch), KVI("known", watcher->state.sync_epoch));
+    watcher->sync_doubts = 0;
+    if (watcher->state.sync_epoch == 0) {
+        publish_unsync(watcher->publish);
+    }
+    watcher->state.sync_epoch = 0;  // if the primary waits, rule 154 proves and records it again
+}
+
 // The hash is the truth until we lead; from then on we are, and only the jobs are read back.
 static void take_read(struct watcher *watcher) {
     struct cluster_state read;  // large: nothing is done with it in most ticks
@@ -60,6 +78,7 @@ static void take_read(struct watcher *watcher) {
         watcher->record_read = true;
     } else {
         jobs_adopt(watcher, &read);
+        check_sync_record(watcher, &read);
     }
     state_done(&read);
 }

@@ -60,6 +60,7 @@ struct watcher {
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
     int64_t sync_rest_ms;              // ... and no attempt to change that before
+    int sync_doubts;                   // reads in a row of a hash that says something else
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed

@@ -268,6 +268,24 @@ def test_replica_lost_then_primary_lost(lossless):
     assert given_up <= ledger.rescued_ids(lossless)
 
 
+def test_a_record_that_is_not_so_is_set_right(lossless):
+    """A write to Redis may linger and land after a newer one; the next life of the watcher would believe it."""
+    mark, epoch = lossless.mark(), lossless.state()["epoch"]
+    with Writer(lossless, timeout=8) as writer:
+        writer.wait_acks(PORT[A], 10)
+        lossless.docker("kill", B)
+        lossless.wait_event(mark, 20, type="SYNC_OFF", node=A)
+        lossless.redis().hset("relevo:appdb", "sync_epoch", epoch)  # says more than is so
+        wait_until(lambda: lossless.state()["sync_epoch"] == "0", 20, "Redis says again that the primary goes on alone")
+        lossless.docker("start", B)
+        lossless.wait_normal(timeout=120)
+        wait_sync(lossless)
+        lossless.redis().hset("relevo:appdb", "sync_epoch", "0")  # says less: it would be NO_PRIMARY for no reason
+        wait_sync(lossless)
+        check_whole(lossless, writer)
+    assert not lossless.events(mark, type="FAILOVER")
+
+
 def test_watcher_restarted_while_the_primary_dies(lossless):
     """What it knew about who vouches outlives it."""
     mark = lossless.mark()
