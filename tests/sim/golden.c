@@ -124,23 +124,28 @@ static bool compare(const char *directory, const struct story *story, bool bless
     return same;
 }
 
+static const struct story_shelf *const shelves[] = {&stories_async, &stories_lossless, &stories_guards};
+enum { SHELVES = sizeof shelves / sizeof *shelves };
+
 bool stories_compare(const char *directory, bool bless) {
     bool ok = true;
     size_t count = 0;
-    const struct story *stories = stories_all(&count);
-    for (size_t i = 0; i < count; i++) {
-        ok &= compare(directory, &stories[i], bless);
+    for (size_t shelf = 0; shelf < SHELVES; shelf++) {
+        for (size_t i = 0; i < shelves[shelf]->count; i++, count++) {
+            ok &= compare(directory, &shelves[shelf]->stories[i], bless);
+        }
     }
     printf("sim: %zu stories %s\n", count, bless ? "written" : ok ? "as they were" : "compared");
     return ok;
 }
 
 bool story_print(const char *name) {
-    size_t count = 0;
-    const struct story *stories = stories_all(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(stories[i].name, name)) {
-            return tell(stdout, &stories[i]);
+    for (size_t shelf = 0; shelf < SHELVES; shelf++) {
+        for (size_t i = 0; i < shelves[shelf]->count; i++) {
+            const struct story *story = &shelves[shelf]->stories[i];
+            if (text_equal(story->name, name)) {
+                return tell(stdout, story);
+            }
         }
     }
     printf("no such story: %s\n", name);

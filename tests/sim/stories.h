@@ -1,5 +1,5 @@
 // The well-known stories: a few faults at fixed times, told as a trace that people read and the test compares.
-// stories.c lists them, golden.c tells and compares them.
+// golden.c tells and compares them.
 #pragma once
 #include <stdbool.h>
 
@@ -11,7 +11,11 @@ struct story {
     bool each_statement;  // told once for each statement of an action at which the last fault may strike
 };
 
-const struct story *stories_all(size_t *ret_count);
+struct story_shelf {
+    const struct story *stories;
+    size_t count;
+};
+extern const struct story_shelf stories_async, stories_lossless, stories_guards;
 
 bool stories_compare(const char *directory, bool bless);  // bless: write the files instead
 bool story_print(const char *name);

@@ -1,0 +1,18 @@
+// How a story's faults are written down.
+#pragma once
+#include "tests/sim/stories.h"
+
+enum { A, B, C };
+
+#define KILL(node, at, for)                                      \
+    {.kind = FAULT_KILL, .a = (node), .at_ms = (at), .ms = (for) \
+    }
+#define AT(what, at, for, number)                                 \
+    {.kind = (what), .at_ms = (at), .ms = (for), .much = (number) \
+    }
+#define ON(what, host, at, for)                              \
+    {.kind = (what), .a = (host), .at_ms = (at), .ms = (for) \
+    }
+#define BETWEEN(what, from, to, at, for)                                \
+    {.kind = (what), .a = (from), .b = (to), .at_ms = (at), .ms = (for) \
+    }
