@@ -64,8 +64,13 @@ state() { docker exec redis redis-cli --raw HGET "relevo:${RELEVO_CLUSTER:-appdb
 
 SERVICES=(db-watcher db-resync fastapi-dashboard)
 
-services_healthy() {
-    [[ $(docker inspect -f '{{.State.Health.Status}}' "${SERVICES[@]}" 2>/dev/null | sort -u) == healthy ]]
+# The engine has called the services healthy and is not about to say something else of a server. (One that is unhealthy
+# is for the phase to tell: a node may be away.)
+all_healthy() {
+    local network
+    network=$(docker inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}' db-watcher 2>/dev/null)
+    [[ $(docker inspect -f '{{.State.Health.Status}}' "${SERVICES[@]}" 2>/dev/null | sort -u) == healthy &&
+        -z $(docker ps -q --filter network="$network" --filter health=starting) ]]
 }
 
 # A service that ends at once, again and again, has said why.
@@ -91,7 +96,7 @@ wait_until_replicating() {
     while ((SECONDS - begin < patience)); do
         phase='' why=''
         if [[ $(state updated_ms) -gt $1 ]]; then phase=$(state phase) why=$(state why); fi
-        if [[ $phase == NORMAL || $phase == FROZEN ]] && services_healthy; then return 0; fi
+        if [[ $phase == NORMAL || $phase == FROZEN ]] && all_healthy; then return 0; fi
         if [[ -n $phase && "$phase $why" != "$told" ]]; then
             told="$phase $why"
             printf '    %s%s\n' "$phase" "${why:+: $why}"
