@@ -2,6 +2,8 @@
 #include "common/mysql_real.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +25,16 @@ struct db_rows {
     unsigned long **lengths_bytes;
     size_t count, columns;
 };
+
+// The nonblocking client writes a statement as three records. Held together they are one packet instead of three, which
+// is a third of what a probe costs.
+static enum net_async_status begin_query(struct db_session *session, const char *sql, unsigned long length) {
+    const int on = 1, off = 0;
+    (void)setsockopt(session->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    enum net_async_status status = mysql_real_query_nonblocking(&session->mysql, sql, length);
+    (void)setsockopt(session->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+    return status;
+}
 
 // Sends the statement and reads the head of its answer.
 bool session_run(struct db_session *session, int64_t timeout_ms, const char *sql, struct err *err) {
@@ -48,8 +60,8 @@ bool session_run(struct db_session *session, int64_t timeout_ms, const char *sql
         return mysql_read_query_result(mysql) ? session_error(session, err) : true;
     }
     int slice_ms = length > LONG_STATEMENT_BYTES ? WRITE_SLICE_MS : 0;
-    for (;;) {
-        enum net_async_status status = mysql_real_query_nonblocking(mysql, sql, length);
+    for (enum net_async_status status = begin_query(session, sql, length);;
+         status = mysql_real_query_nonblocking(mysql, sql, length)) {
         if (status == NET_ASYNC_COMPLETE) {
             return mysql_errno(mysql) ? session_error(session, err) : true;
         }
@@ -96,7 +108,7 @@ bool db_begin(struct db_session *session, const char *sql, struct err *err) {
     if (session->poisoned || session->bulk) {
         return err_set(err, ERR_LOST, 0, "no session to ask on");
     }
-    enum net_async_status status = mysql_real_query_nonblocking(&session->mysql, sql, strlen(sql));
+    enum net_async_status status = begin_query(session, sql, strlen(sql));
     return status == NET_ASYNC_ERROR ? session_error(session, err) : true;
 }
 

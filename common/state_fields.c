@@ -123,6 +123,30 @@ json_t *field_value(const struct field *field, const void *record) {
     return json_null();
 }
 
+bool field_same(const struct field *field, const void *record, const void *other) {
+    const void *a = (const char *)record + field->offset, *b = (const char *)other + field->offset;
+    switch (field->kind) {
+        case FIELD_NAME:
+        case FIELD_TEXT:
+            return text_equal(a, b);
+        case FIELD_HEAP: {
+            const char *one = *(char *const *)a, *two = *(char *const *)b;
+            return text_equal(one != NULL ? one : "", two != NULL ? two : "");
+        }
+        case FIELD_WORD:
+            return text_equal(field->word_name(a), field->word_name(b));
+        case FIELD_BOOL:
+            return *(const bool *)a == *(const bool *)b;
+        case FIELD_I64:
+        case FIELD_U64:
+            return *(const uint64_t *)a == *(const uint64_t *)b;
+        case FIELD_U32:
+        case FIELD_INT:
+            return *(const uint32_t *)a == *(const uint32_t *)b;
+    }
+    return false;
+}
+
 static bool take_word(const struct field *field, const json_t *object, void *at, struct err *err) {
     char word[32] = "";
     if (!doc_get_name(object, field->key, word, sizeof word, err)) {

@@ -28,6 +28,7 @@ struct field {
 extern const struct field state_cluster_fields[], state_node_fields[], state_job_fields[];
 
 json_t *field_value(const struct field *field, const void *record);
+bool field_same(const struct field *field, const void *record, const void *other);  // both have the same value
 
 // true: the member of record is set, or value was absent. Heap texts are replaced, the old one freed.
 bool field_take(const struct field *field, const json_t *object, void *record, struct err *err);

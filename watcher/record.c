@@ -106,15 +106,9 @@ char *record_tick(int64_t now_ms) {
     return mem_format("{\"t\":%lld,\"tick\":true}", (long long)now_ms);
 }
 
-static bool differs(const struct field *field, const struct observation *a, const struct observation *b) {
-    AUTO_DOC json_t *one = field_value(field, a);
-    AUTO_DOC json_t *two = field_value(field, b);
-    return !json_equal(one, two);
-}
-
 bool record_same(const struct observation *it, const struct observation *before) {
     for (size_t i = 0; before && i < VOLATILE_FROM; i++) {
-        if (differs(&fields[i], it, before)) {
+        if (!field_same(&fields[i], it, before)) {
             return false;
         }
     }
@@ -126,7 +120,7 @@ char *record_observation(const char *name, const struct observation *it, const s
     json_object_set_new(line, "t", json_integer(it->at_ms));
     json_object_set_new(line, "node", doc_string(name));
     for (size_t i = 0; i < FIELDS; i++) {
-        if (!before || differs(&fields[i], it, before)) {
+        if (!before || !field_same(&fields[i], it, before)) {
             json_object_set_new(line, fields[i].key, field_value(&fields[i], it));
         }
     }
@@ -155,6 +149,31 @@ char *record_state(const struct cluster_state *state, unsigned flags, const char
     json_object_set_new(line, "t", json_integer(now_ms));
     json_object_set_new(line, "state", it);
     return doc_line(line);
+}
+
+static uint64_t add_bytes(uint64_t sum, const void *bytes, size_t size_bytes) {
+    for (size_t i = 0; i < size_bytes; i++) {
+        sum = (sum ^ ((const unsigned char *)bytes)[i]) * 1099511628211u;  // FNV-1a
+    }
+    return sum;
+}
+
+static uint64_t add_text(uint64_t sum, const char *text) {
+    return add_bytes(sum, text, strlen(text) + 1);
+}
+
+uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, const char *intent) {
+    unsigned told = 0;
+    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
+        told |= flags & flag_names[i].flag;
+    }
+    uint64_t sum = add_bytes(14695981039346656037u, &told, sizeof told);
+    sum = add_bytes(sum, &state->epoch, sizeof state->epoch);
+    sum = add_text(add_text(add_text(sum, state->primary), state->primary_uuid), intent);
+    for (size_t i = 0; i < state->job_count; i++) {
+        sum = job_active(&state->jobs[i]) ? add_text(sum, state->jobs[i].node) : sum;
+    }
+    return sum;
 }
 
 // --- and back ---

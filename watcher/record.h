@@ -19,6 +19,8 @@ char *record_observation(const char *name, const struct observation *it, const s
 // Nothing changed but what changes all the time: GTIDs, counts, times.
 bool record_same(const struct observation *it, const struct observation *before);
 char *record_tick(int64_t now_ms);
+// A number that changes whenever what record_state() tells does, without the cost of telling it.
+uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, const char *intent);
 char *record_state(const struct cluster_state *state, unsigned flags, const char *intent, int64_t now_ms);
 
 // The observation that the line makes of before (NULL: none yet); NULL and *err if it is not one.

@@ -15,7 +15,7 @@ struct recorder {
     FILE *file;
     bool headed;
     struct observation *last[NODE_MAX];  // as written
-    uint64_t state_sum;                  // of the state line as written, but its time
+    uint64_t state_sum;                  // of the state line as written
 };
 
 static bool begin(struct recorder *recorder, const char *mode) {
@@ -67,14 +67,6 @@ static void turn_over(struct recorder *recorder) {
     (void)begin(recorder, "we");
 }
 
-static uint64_t sum_of(const char *text) {
-    uint64_t sum = 1469598103934665603u;
-    for (const char *at = strchr(text, ','); at && *at; at++) {  // after the time
-        sum = (sum ^ (unsigned char)*at) * 1099511628211u;
-    }
-    return sum;
-}
-
 static bool calm(const struct recorder_look *look) {
     switch (look->state->phase) {
         case PHASE_NORMAL:
@@ -117,14 +109,12 @@ void recorder_look(struct recorder *recorder, const struct recorder_look *look) 
         recorder->headed = true;
     }
     bool wrote = false;
-    char *state = record_state(look->state, look->flags, look->intent, look->now_ms);
-    uint64_t sum = sum_of(state);
+    uint64_t sum = record_state_sum(look->state, look->flags, look->intent);
     if (sum != recorder->state_sum) {
-        put(recorder, TAKE(state));
+        put(recorder, record_state(look->state, look->flags, look->intent, look->now_ms));
         recorder->state_sum = sum;
         wrote = true;
     }
-    free(state);
     for (int i = 0; i < look->count; i++) {
         wrote |= put_observation(recorder, look, i);
     }
