@@ -338,6 +338,13 @@ void publish_read_again(struct publish *publish) {
     pthread_mutex_unlock(&publish->lock);
 }
 
+bool publish_read_waits(struct publish *publish) {
+    pthread_mutex_lock(&publish->lock);
+    bool waits = publish->read_ready;
+    pthread_mutex_unlock(&publish->lock);
+    return waits;
+}
+
 bool publish_take_read(struct publish *publish, struct cluster_state *ret) {
     pthread_mutex_lock(&publish->lock);
     bool ready = publish->read_ready;

@@ -23,6 +23,7 @@ void publish_unsync(struct publish *publish);       // sync_epoch 0 with the nex
 void publish_read_again(struct publish *publish);   // the hash, soon
 void publish_keep_intent(struct publish *publish);  // takes back a clearing that was not written yet
 
+bool publish_read_waits(struct publish *publish);  // publish_take_read() has something
 // True once per read: the hash as it is. *ret's heap parts are the caller's (state_done()).
 bool publish_take_read(struct publish *publish, struct cluster_state *ret);
 // The loop goes round. The lease is given back when it does not for as long as the lease lasts.

@@ -12,7 +12,7 @@
 #include "common/text.h"
 
 enum {
-    TICK_MS = 50,            // silence is noticed between observations too
+    TICK_MS = 50,            // see look_between()
     URGENT_PERIOD_MS = 5,    // of the probes while something is unclear
     URGENT_MOST_MS = 15000,  // what is unclear for longer, say our own path, is not worth a core
     COOLING_MS = 3000,       // after an action failed
@@ -67,7 +67,7 @@ static void check_sync_record(struct watcher *watcher, const struct cluster_stat
 
 // The hash is the truth until we lead; from then on we are, and only the jobs are read back.
 static void take_read(struct watcher *watcher) {
-    struct cluster_state read;  // large: nothing is done with it in most ticks
+    struct cluster_state read = {0};
     if (!publish_take_read(watcher->publish, &read)) {
         return;
     }
@@ -252,7 +252,9 @@ static void tick(void *arg) {
     if (watcher->leads && !led) {
         take_the_lead(watcher);
     }
-    take_read(watcher);
+    if (publish_read_waits(watcher->publish)) {  // seldom, and it is large
+        take_read(watcher);
+    }
     take_outcomes(watcher);
     take_observations(watcher);
     size_t length_bytes;
@@ -267,6 +269,14 @@ static void tick(void *arg) {
     report_nodes(watcher);
     report_health(watcher);
     report_state(watcher);
+}
+
+// Between observations too, for silence is none; not when one has just made us look.
+static void look_between(void *arg) {
+    const struct watcher *watcher = arg;
+    if (clock_mono_ms() - watcher->now_ms >= TICK_MS / 2) {
+        tick(arg);
+    }
 }
 
 static void alive(void *arg) {
@@ -312,7 +322,7 @@ struct watcher *watcher_start(const struct settings *settings, struct loop *loop
     watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->inbox = inbox_start(settings, loop);
     loop_on_wake(loop, tick, watcher);
-    (void)loop_every(loop, TICK_MS, tick, watcher);
+    (void)loop_every(loop, TICK_MS, look_between, watcher);
     (void)loop_every(loop, 1000, alive, watcher);
     service_alive_touch();
     report_event(watcher, EVENT_STARTED, SEVERITY_INFO, "", 0, MSG_WATCHER_STARTED, KVS(KV("id", id)));
