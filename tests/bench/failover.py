@@ -35,6 +35,12 @@ RESIDENT_MB, WATCHER_CPU = 15, 2.0
 MEASURED_S = 60
 
 
+def wait_until_covered(cluster):
+    """Lossless: until the primary waits it goes on alone, and nobody may take its place."""
+    if MODE == "lossless":
+        cluster.wait_sync()
+
+
 def one_round(cluster, writer, fault):
     """Loses the primary, whoever it is, and brings it back as a replica. Returns (outage in ms, the event's detail)."""
     strike, cure = faults.FAULTS[fault]
@@ -48,6 +54,7 @@ def one_round(cluster, writer, fault):
     event = cluster.wait_event(mark, 30, type="FAILOVER")
     cure(cluster, old)
     cluster.wait_normal(new, 120)
+    wait_until_covered(cluster)
     return outage * 1000, event["detail"]
 
 
@@ -128,6 +135,7 @@ def main():
     try:
         cluster.configure(RELEVO_FAILBACK="manual", RELEVO_FAILOVER_LIMIT="30/10s", RELEVO_MODE=MODE)
         cluster.heal(180)
+        wait_until_covered(cluster)
         with Writer(cluster, pause=0.0, timeout=0.25, again=0.005) as writer:
             for fault, rounds in ROUNDS.items():
                 if rounds:

@@ -19,7 +19,7 @@ RELEASE_S = 6.0  # a primary whose replica died waits for it no longer than this
 def lossless(keeper):
     """A healthy cluster in lossless mode, its primary waiting for acknowledgements."""
     cluster = keeper.get(RELEVO_MODE="lossless", RELEVO_FAILBACK="auto")
-    wait_sync(cluster)
+    cluster.wait_sync()
     yield cluster
 
 
@@ -28,15 +28,6 @@ def async_again(keeper):
     yield
     if keeper.cluster is not None:
         keeper.get(RELEVO_MODE="async")
-
-
-def in_sync(cluster):
-    state = cluster.state()
-    return state.get("sync") in ("1", "true", "on") and state["sync_epoch"] == state["epoch"]
-
-
-def wait_sync(cluster, timeout=60):
-    wait_until(lambda: in_sync(cluster), timeout, "the primary waits for acknowledgements")
 
 
 def semisync(cluster, node):
@@ -107,7 +98,7 @@ def test_primary_lost_and_back(lossless, fault):
             lossless.wait_event(back, 60, type="FENCED", node=A)
         lossless.wait_event(back, 90, type="SWITCHOVER", node=A)
         lossless.wait_normal(A)
-        wait_sync(lossless)
+        lossless.wait_sync()
         writer.wait_acks(PORT[A], 5)
         check_whole(lossless, writer)
         check_turns(writer)
@@ -140,7 +131,7 @@ def test_crash_with_commits_that_nobody_acknowledged(lossless):
         lossless.docker("start", A)
         lossless.wait_event(mark, 60, type="RESCUED", node=A)
         lossless.wait_normal(timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         saved = ledger.rescued_ids(lossless)
         assert phantoms & saved and not saved & present_ids(lossless)
         check_whole(lossless, writer)
@@ -169,7 +160,7 @@ def test_stale_primary_whose_commits_wait_tells_nobody(lossless):
             said, _ = client.communicate(timeout=20)
             assert client.returncode != 0, said
         lossless.wait_normal(timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         lost = {first + i for i in range(3)}
         assert not lost & present_ids(lossless) and lost & ledger.rescued_ids(lossless)
         check_whole(lossless, writer)
@@ -191,7 +182,7 @@ def test_stopped_primary_whose_commits_wait_tells_nobody(lossless):
         lossless.docker("unpause", "db-watcher")
         lossless.docker("start", A)
         lossless.wait_normal(timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         check_whole(lossless, writer)
 
 
@@ -225,7 +216,7 @@ def test_replica_whose_relay_log_was_thrown_away_does_not_vouch(lossless, throw_
         assert lossless.phase() == "NO_PRIMARY" and not lossless.events(mark, type="FAILOVER")
         lossless.docker("start", A)
         lossless.wait_normal(A, timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         check_whole(lossless, writer)
 
 
@@ -239,7 +230,7 @@ def test_replica_lost_then_primary_lost(lossless):
         off = lossless.wait_event(mark, 20, type="SYNC_OFF", node=A)
         writer.wait_acks(PORT[A], 3, since=struck + 0.3)
         assert min(r["done"] for r in writer.acks(PORT[A], struck + 0.3)) - struck < RELEASE_S
-        assert off["rule"] == 152 and not in_sync(lossless)
+        assert off["rule"] == 152 and not lossless.in_sync()
         assert lossless.value(A, "SELECT sync FROM relevo.epoch ORDER BY epoch DESC LIMIT 1") == 0
         lossless.docker("kill", A)
         writer.stop()
@@ -260,7 +251,7 @@ def test_replica_lost_then_primary_lost(lossless):
     lossless.wait_primary(B)
     lossless.docker("start", A)
     lossless.wait_normal(timeout=120)
-    wait_sync(lossless)
+    lossless.wait_sync()
     lossless.assert_same_data()
     # What the person gave up was saved.
     given_up = {r["id"] for r in writer.acks(PORT[A])} - present_ids(lossless)
@@ -279,9 +270,9 @@ def test_a_record_that_is_not_so_is_set_right(lossless):
         wait_until(lambda: lossless.state()["sync_epoch"] == "0", 20, "Redis says again that the primary goes on alone")
         lossless.docker("start", B)
         lossless.wait_normal(timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         lossless.redis().hset("relevo:appdb", "sync_epoch", "0")  # says less: it would be NO_PRIMARY for no reason
-        wait_sync(lossless)
+        lossless.wait_sync()
         check_whole(lossless, writer)
     assert not lossless.events(mark, type="FAILOVER")
 
@@ -298,7 +289,7 @@ def test_watcher_restarted_while_the_primary_dies(lossless):
         writer.wait_acks(PORT[B], 5)
         lossless.docker("start", A)
         lossless.wait_normal(A, timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         check_whole(lossless, writer)
 
 
@@ -321,7 +312,7 @@ def test_drift_is_repaired_and_switchover_there_and_back(lossless):
             wait_until(lambda: semisync(lossless, node)[name] == right, 20, f"{drift}: {name} is {right} again")
             if node == A:
                 assert lossless.wait_event(mark, 20, type="SYNC_ON", node=A)["rule"] == 150
-            wait_sync(lossless)
+            lossless.wait_sync()
         assert not lossless.events(begin, type="FAILOVER")
         writer.wait_acks(PORT[A], 10)
         lossless.wait_normal(A)
@@ -330,7 +321,7 @@ def test_drift_is_repaired_and_switchover_there_and_back(lossless):
             assert done[-1]["detail"].get("result") == "ok", done
             writer.wait_acks(PORT[target], 5)
             lossless.wait_normal(target)
-            wait_sync(lossless)
+            lossless.wait_sync()
             assert semisync(lossless, other(target))["rpl_semi_sync_source_enabled"] == "OFF"
         check_whole(lossless, writer)
         check_turns(writer)
@@ -356,7 +347,7 @@ def test_redis_away_means_nobody_let_go(lossless):
         lossless.wait_event(mark, 20, type="SYNC_OFF", node=A)
         lossless.docker("start", B)
         lossless.wait_normal(A, timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         check_whole(lossless, writer)
 
 
@@ -367,6 +358,6 @@ def test_cold_start_of_both(lossless):
         lossless.docker("kill", A, B, "db-watcher")
         lossless.docker("start", B, A, "db-watcher")
         lossless.wait_normal(timeout=120)
-        wait_sync(lossless)
+        lossless.wait_sync()
         writer.wait_acks(PORT[lossless.primary()], 5)
         check_whole(lossless, writer)

@@ -263,6 +263,14 @@ class Cluster:
     def wait_normal(self, primary=None, timeout=90):
         wait_until(lambda: self.is_normal(primary), timeout, f"NORMAL with primary {primary or 'any'}", every=0.2)
 
+    def in_sync(self):
+        """Lossless mode: it is recorded that the primary waits for acknowledgements."""
+        state = self.state()
+        return state.get("sync") in ("1", "true", "on") and state["sync_epoch"] == state["epoch"]
+
+    def wait_sync(self, timeout=60):
+        wait_until(self.in_sync, timeout, "the primary waits for acknowledgements")
+
     def wait_primary(self, node, timeout=20):
         wait_until(lambda: self.primary() == node and self.writable(node), timeout, f"{node} is primary and writable")
 
