@@ -104,7 +104,7 @@ class Rounds:
         if not findings:
             try:
                 cluster.wait_normal()  # a way back to the preferred node may have begun
-                cluster.assert_same_data()
+                cluster.assert_same_data(30 + disk_s)
             except AssertionError as failure:
                 findings.append(str(failure))
         if not findings:
