@@ -105,6 +105,7 @@ enum {
     HEARTBEAT_QUIET_MS = 1600,  // three missed heartbeats of 0.5 s: a receiver that is ON but hears nothing
     STREAM_STALE_MS = 10000,    // a candidate whose stream ended this long before the primary was lost is stale
     ACK_PATIENCE_MS = 1000,     // a primary that waits for acknowledgements in vain is let go on alone after this
+    UNHEARD_PATIENCE_MS = 10000,  // ... and after this if its replicas stream, yet no acknowledgement comes
     RETRY_PATIENCE_MS = 8000,   // MySQL reconnects by itself; past this it is adrift
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long
@@ -134,12 +135,13 @@ struct node_memory {
     int64_t acks_ms;          // since when it acknowledges, 0: it does not
     uint64_t vouch_epoch;     // 0: it does not vouch
     uint64_t vouch_received;  // transactions in its relay log's set; fewer later: it was thrown away
-    uint64_t unacked;         // of the primary: as seen last
+    uint64_t unacked, acked;  // of the primary: as seen last
 };
 
 struct memory {
     struct node_memory nodes[NODE_MAX];
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
+    int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
 };
 

@@ -87,6 +87,19 @@ enum candidate assess_proof(const struct view *view, int node) {
 
 // --- does the primary wait ---
 
+// A replica may stream and not acknowledge: its disk is full or hangs, or it receives one very large transaction, which
+// may take a while. The primary's own counts tell.
+static bool unheard(struct view *view, const struct observation *primary, bool same_life) {
+    struct node_memory *memory = &view->memory->nodes[view->facts.primary];
+    const struct semisync *it = &primary->semisync;
+    bool heard = !it->source_on || it->waiting == 0 || it->acked != memory->acked || !same_life;
+    memory->acked = it->acked;
+    if (heard || view->memory->enough_acks_ms == 0) {
+        view->memory->acked_ms = view->in->now_ms;
+    }
+    return view->in->now_ms - view->memory->acked_ms > UNHEARD_PATIENCE_MS;
+}
+
 static enum sync_view judge_sync(struct view *view, const struct observation *primary) {
     struct node_memory *memory = &view->memory->nodes[view->facts.primary];
     int acknowledging = 0, level = 0;
@@ -98,15 +111,18 @@ static enum sync_view judge_sync(struct view *view, const struct observation *pr
                 ? 1
                 : 0;
     }
+    bool same_life = memory->boot_s == primary->boot_s;
+    bool in_vain = unheard(view, primary, same_life);
     if (acknowledging >= view->in->acks || view->memory->enough_acks_ms == 0) {
         view->memory->enough_acks_ms = view->in->now_ms;
     }
     bool since = primary->began_ms >= view->in->sync_ms;  // else it may be seen as it was before
-    bool let_through = memory->boot_s == primary->boot_s && primary->semisync.unacked > memory->unacked;
+    bool let_through = same_life && primary->semisync.unacked > memory->unacked;
     bool strict = primary->semisync.source_strict && (!primary->relevo_known || primary->epoch_sync);
     memory->boot_s = primary->boot_s;
     memory->unacked = since ? primary->semisync.unacked : memory->unacked;
-    bool stuck = primary->semisync.source_on && view->in->now_ms - view->memory->enough_acks_ms > ACK_PATIENCE_MS;
+    bool stuck = in_vain || (primary->semisync.source_on &&
+                             view->in->now_ms - view->memory->enough_acks_ms > ACK_PATIENCE_MS);
     if (recorded(view) && since && (!strict || let_through)) {
         view->memory->loose_ms = view->in->now_ms;
     }

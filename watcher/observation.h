@@ -15,6 +15,8 @@ struct semisync {
     bool source_on;      // commits wait for acknowledgements
     bool source_strict;  // ... of enough replicas, after the binlog's sync, for ever and even without replicas
     uint64_t unacked;    // commits that did not wait though they should have, since the server started
+    uint64_t acked;      // commits that were acknowledged, since the server started
+    uint64_t waiting;    // commits that wait at this moment
     bool replica_on;     // it acknowledges once its receiver has been started anew
     bool replica_acks;   // its receiver does
 };

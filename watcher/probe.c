@@ -45,9 +45,11 @@ static const char lossless_sql[] = NODE_COLUMNS
     " 'rpl_semi_sync_source_timeout', 'rpl_semi_sync_source_wait_for_replica_count',"
     " 'rpl_semi_sync_source_wait_no_replica', 'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_replica_enabled')) AS v"
     " JOIN (SELECT" PIVOT("Uptime", "uptime_s") "," PIVOT("Rpl_semi_sync_source_status", "source_status") ","
-    PIVOT("Rpl_semi_sync_source_no_tx", "no_tx") "," PIVOT("Rpl_semi_sync_replica_status", "replica_status")
+    PIVOT("Rpl_semi_sync_source_no_tx", "no_tx") "," PIVOT("Rpl_semi_sync_source_yes_tx", "yes_tx") ","
+    PIVOT("Rpl_semi_sync_source_wait_sessions", "waiting") "," PIVOT("Rpl_semi_sync_replica_status", "replica_status")
     " FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Uptime', 'Rpl_semi_sync_source_status',"
-    " 'Rpl_semi_sync_source_no_tx', 'Rpl_semi_sync_replica_status')) AS t LIMIT 1";
+    " 'Rpl_semi_sync_source_no_tx', 'Rpl_semi_sync_source_yes_tx', 'Rpl_semi_sync_source_wait_sessions',"
+    " 'Rpl_semi_sync_replica_status')) AS t LIMIT 1";
 
 static const char relevo_sql[] =
     "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms FROM (SELECT 1) AS one"
@@ -123,6 +125,8 @@ static void read_semisync(const struct db_rows *rows, int acks, struct observati
                          is_on(rows, "wait_no_replica") && point && text_equal(point, "AFTER_SYNC") &&
                          number_of(rows, "timeout_ms") >= SEMISYNC_TIMEOUT_MS && number_of(rows, "wait_count") >= acks,
         .unacked = (uint64_t)number_of(rows, "no_tx"),
+        .acked = (uint64_t)number_of(rows, "yes_tx"),
+        .waiting = (uint64_t)number_of(rows, "waiting"),
         .replica_on = is_on(rows, "replica_enabled"),
         .replica_acks = is_on(rows, "replica_status")};
 }

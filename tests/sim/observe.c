@@ -82,6 +82,8 @@ void observe_look(const struct node *node, struct observation *it) {
                                          .source_on = node->source_on,
                                          .source_strict = node->source_on && node->wait_count >= world.nodes / 2,
                                          .unacked = node->unacked,
+                                         .acked = (uint64_t)node->acked,
+                                         .waiting = (uint64_t)(node->data.executed[node->index] - node_seen(node)),
                                          .replica_on = node->replica_on,
                                          .replica_acks = repl->receiver != THREAD_OFF && repl->acknowledges};
     }

@@ -205,6 +205,33 @@ static void a_primary_that_waits_in_vain_is_stuck(void **state) {
     }
 }
 
+static enum sync_view looked_at(struct cluster *it, int64_t after_ms, uint64_t waiting, uint64_t acked) {
+    it->now_ms += after_ms;
+    (void)acknowledges(it, NODE_B, THREAD_ON, UUID_A ":1-10");
+    struct observation *primary = waits(it, UUID_A ":1-10");
+    primary->semisync.waiting = waiting;
+    primary->semisync.acked = acked;
+    return cluster_judge(it).sync;
+}
+
+// The disk of the replica is full: it streams and would acknowledge, and nothing comes.
+static void a_primary_that_hears_nothing_is_stuck(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    assert_int_equal(looked_at(&it, 100, 1, 7), SYNC_ON);
+    for (int64_t waited_ms = 500; waited_ms <= UNHEARD_PATIENCE_MS; waited_ms += 500) {
+        assert_int_equal(looked_at(&it, 500, 1, 7), SYNC_ON);
+    }
+    assert_int_equal(looked_at(&it, 1, 1, 7), SYNC_STUCK);
+    assert_int_equal(looked_at(&it, 1, 1, 8), SYNC_ON);  // one came
+    assert_int_equal(looked_at(&it, UNHEARD_PATIENCE_MS, 1, 8), SYNC_ON);
+    assert_int_equal(looked_at(&it, 1, 1, 8), SYNC_STUCK);
+    assert_int_equal(looked_at(&it, 1, 0, 8), SYNC_ON);  // nobody waits
+    assert_int_equal(looked_at(&it, UNHEARD_PATIENCE_MS + 1, 1, 8), SYNC_STUCK);
+    it.seen[NODE_A]->boot_s++;  // counts of another life say nothing of this one
+    assert_int_equal(cluster_judge(&it).sync, SYNC_ON);
+}
+
 static void waiting_is_due_when_enough_keep_up(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = lossless_of(2);
@@ -312,6 +339,7 @@ int main(void) {
         cmocka_unit_test(who_is_not_level_does_not_vouch_yet),
         cmocka_unit_test(of_three_both_replicas_must_vouch),
         cmocka_unit_test(a_primary_that_does_not_wait_as_recorded_is_loose),
+        cmocka_unit_test(a_primary_that_hears_nothing_is_stuck),
         cmocka_unit_test(a_primary_that_waits_in_vain_is_stuck),
         cmocka_unit_test(waiting_is_due_when_enough_keep_up),
         cmocka_unit_test(the_settings_fit_the_role),
