@@ -138,7 +138,7 @@ rules-doc: $(OUT)/tests/unit/test_rules_doc
 # Takes each safety rule away in turn: some test must fail.
 mutants: $(OUT)/libpure.a
 	OUT=$(OUT) CC=$(CC) CFLAGS='$(filter-out -MMD -MP,$(CFLAGS_COMMON)) -O1' tests/mutate_rules.py
-# The same for what the actions make sure of, by the simulation; hours, for a release.
+# The same for what the actions make sure of, by the simulation.
 act-mutants: $(OUT)/bin/relevo-sim
 	OUT=$(OUT) CC=$(CC) CFLAGS='$(filter-out -MMD -MP,$(CFLAGS)) $(LDFLAGS)' LIBS='$(LIBS_PURE)' SIM_OBJECTS='$(SIM_OBJECTS)' tests/mutate_acts.py
 

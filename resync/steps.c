@@ -13,6 +13,7 @@
 enum {
     FENCE_WAIT_MS = 15000,  // for the watcher to close a node that is open
     FENCE_LOCK_S = 60,      // for the closing statement: what a copy that was cut off had loaded is rolled back first
+    LOCK_S = 10,            // for all others: less than we wait for an answer, so that the server says what is in the way
     STALLED_MS = 120000,    // following without a step forward for this long is a failure
     REFUSED_MS = 10000,     // a receiver that cannot log in for this long is a failure
     WAIT_SLICE_S = 1,
@@ -43,7 +44,8 @@ bool step_fence(struct job *job, struct peer *recipient) {
 
 bool step_relock(struct peer *recipient) {
     return peer_exec(recipient, "SET SESSION lock_wait_timeout = %d", FENCE_LOCK_S) &&
-           peer_exec_within(recipient, (FENCE_LOCK_S + 5) * 1000, "SET GLOBAL super_read_only = ON");
+           peer_exec_within(recipient, (FENCE_LOCK_S + 5) * 1000, "SET GLOBAL super_read_only = ON") &&
+           peer_exec(recipient, "SET SESSION lock_wait_timeout = %d", LOCK_S);
 }
 
 bool step_unlock_for_copy(struct job *job, struct peer *recipient) {

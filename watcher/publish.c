@@ -80,10 +80,14 @@ static void renew_lease(struct publish *publish) {
 // A loop that hangs decides nothing, and nobody else could while we hold the lease. Counted, not timed: a process that
 // was frozen as a whole is no such case.
 static bool loop_hangs(struct publish *publish) {
+    enum { RENEWALS_MOST = LEASE_TTL_MS / LEASE_RENEW_MS };
     pthread_mutex_lock(&publish->lock);
-    bool hangs = publish->unlooked++ >= LEASE_TTL_MS / LEASE_RENEW_MS;
+    unsigned unlooked = publish->unlooked++;
     pthread_mutex_unlock(&publish->lock);
-    return hangs;
+    if (unlooked == RENEWALS_MOST) {
+        LOG_ERROR(MSG_LOOP_HANGS, KVI("seconds", LEASE_TTL_MS / 1000));
+    }
+    return unlooked >= RENEWALS_MOST;
 }
 
 static void give_lease_back(struct publish *publish) {
@@ -228,7 +232,11 @@ static void *run(void *arg) {
     while (!must_stop(publish)) {
         int64_t now_ms = clock_mono_ms();
         if (now_ms - lease_ms >= LEASE_RENEW_MS) {
-            (loop_hangs(publish) ? give_lease_back : renew_lease)(publish);
+            if (loop_hangs(publish)) {
+                give_lease_back(publish);
+            } else {
+                renew_lease(publish);
+            }
             lease_ms = now_ms;
         }
         bool jobs_taken = write_jobs(publish);

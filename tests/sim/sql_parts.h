@@ -1,4 +1,5 @@
-// What the two files of statements share. sql_semisync.c holds those of lossless mode. Private to them.
+// What the files of statements share: sql.c has the table, sql_replication.c and sql_semisync.c hold what their names
+// say. Private to them.
 #pragma once
 #include "tests/sim/port.h"
 
@@ -14,3 +15,5 @@ const char *sql_service_state(const struct node *node);
 
 sql_fn run_licence, run_let_through, run_source, run_strict, run_replica, run_source_is, run_source_status,
     run_replica_status, run_reigns, run_closed, run_read_only, run_took_hold, run_holds, run_mark, run_row_sync;
+sql_fn run_stop_receiver, run_stop, run_start, run_forget, run_change, run_receiver_state, run_who_stops,
+    run_applier, run_settle, run_wait, run_preflight, run_reign_goes_on;
