@@ -82,6 +82,29 @@ static void the_state_goes_there_and_back(void **state) {
     assert_string_equal(intent, "b");
 }
 
+// The recorder writes the state when this number changes: each part of what it tells must change it, and nothing else.
+static void the_sum_changes_with_what_the_state_tells(void **state) {
+    (void)state;
+    struct cluster_state was = {.epoch = 7, .job_count = 1};
+    (void)text_copy(was.primary, sizeof was.primary, "a");
+    (void)text_copy(was.jobs[0].node, NODE_NAME_SIZE, "b");
+    was.jobs[0].phase = JOB_DONE;
+    uint64_t sum = record_state_sum(&was, FLAG_LEADER, "");
+    struct cluster_state other[5] = {was, was, was, was, was};
+    other[0].epoch = 8;
+    (void)text_copy(other[1].primary, sizeof other[1].primary, "b");
+    (void)text_copy(other[2].primary_uuid, sizeof other[2].primary_uuid, UUID);
+    other[3].jobs[0].phase = JOB_RUNNING;
+    other[4].rule = 164;
+    for (int i = 0; i < 4; i++) {
+        assert_true(record_state_sum(&other[i], FLAG_LEADER, "") != sum);
+    }
+    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_LIMIT, "") != sum);
+    assert_true(record_state_sum(&was, FLAG_LEADER, "b") != sum);
+    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_SETTLED, "") == sum);  // the facts tell that
+    assert_true(record_state_sum(&other[4], FLAG_LEADER, "") == sum);
+}
+
 static void collect(void *arg, const char *line) {
     char *text = arg;
     size_t used = strlen(text);
@@ -175,7 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_there_and_back),        cmocka_unit_test(the_state_goes_there_and_back),
         cmocka_unit_test(tells_each_decision),        cmocka_unit_test(notices_silence_between_lines),
-        cmocka_unit_test(refuses_what_is_no_history),
+        cmocka_unit_test(refuses_what_is_no_history), cmocka_unit_test(the_sum_changes_with_what_the_state_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
