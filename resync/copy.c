@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/leftover.h"
@@ -16,6 +17,7 @@ enum {
     ROW_WAIT_MS = 600000,
     KEYS_MOST_MS = 7 * 24 * 3600 * 1000,
     TICK_MS = 200,
+    KEEP_AWAKE_MS = 60000,
     WARNING_TRUNCATED = 1265,
 };
 
@@ -235,6 +237,16 @@ static void end_statements(struct copy *copy) {
     }
 }
 
+// A backup lock that was lost is told now, not after hours of copying.
+static bool keep_awake(struct peer *donor, int64_t *until_ms) {
+    int64_t now_ms = clock_mono_ms();
+    if (now_ms < *until_ms) {
+        return true;
+    }
+    *until_ms = now_ms + KEEP_AWAKE_MS;
+    return peer_exec(donor, "DO 0");
+}
+
 bool copy_run(struct copy *copy) {
     int64_t total_bytes = 0;
     for (size_t i = 0; i < copy->count; i++) {
@@ -248,9 +260,10 @@ bool copy_run(struct copy *copy) {
             mem_no_thread();
         }
     }
+    int64_t awake_until_ms = 0;
     for (unsigned ended = 0; ended < COPY_LANES;) {
         report(copy, total_bytes);
-        if (!job_pause(copy->job, TICK_MS)) {
+        if (!job_pause(copy->job, TICK_MS) || !keep_awake(copy->donor, &awake_until_ms)) {
             atomic_store(&copy->failed, true);
         }
         if (atomic_load(&copy->failed)) {

@@ -13,9 +13,6 @@ struct copy_keys {
     atomic_size_t parts_left;
 };
 
-// How the statement that builds them begins: so that one which outlives its job is found.
-#define COPY_KEYS_BEGIN "ALTER TABLE /* relevo keys */ "
-
 // A table, or of a large one the rows of a range of its primary key: lanes share it.
 struct copy_table {
     char *schema, *name;  // owned
@@ -28,6 +25,7 @@ void copy_table_done(struct copy_table *table);
 
 struct copy {
     struct job *job;
+    struct peer *donor;  // holds the backup lock; kept awake while the lanes work
     struct copy_table *tables;  // largest first, the parts of one in the order of its key
     size_t count;
     struct copy_keys **keys;  // all of them

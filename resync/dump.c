@@ -13,6 +13,7 @@
 enum {
     OPEN_WAIT_MS = 10000,
     BACKUP_LOCK_S = 60,  // for a DDL that is under way on the donor
+    DONOR_IDLE_S = 600,  // how long DDL waits there when we vanish without a word
 };
 
 struct snapshot {
@@ -67,7 +68,7 @@ static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot
     job_step(job, "snapshot");
     if (!peer_exec(
             donor,
-            "SET SESSION wait_timeout = 31536000, lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
+            "SET SESSION lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
             " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
             BACKUP_LOCK_S) ||
         !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
@@ -79,7 +80,7 @@ static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot
         ok = peer_exec(&copy->from[i], "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
     }
     ok = ok && read_position(donor, ret);
-    ok = peer_exec(donor, "UNLOCK TABLES") && ok;
+    ok = standstill_end(donor, DONOR_IDLE_S) && ok;
     if (ok) {
         AUTO_TEXT char *where = mem_format("%s:%llu", ret->position.file, (unsigned long long)ret->position.offset);
         job_say(job, LOG_LEVEL_INFO, MSG_DUMP_SNAPSHOT,
@@ -144,7 +145,7 @@ static void free_disk(struct job *job, struct peer *recipient) {
 }
 
 bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struct position *ret_from) {
-    struct copy copy = {.job = job};
+    struct copy copy = {.job = job, .donor = donor};
     struct snapshot snapshot = {0};
     AUTO_TEXT char *mode = NULL;
     bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&

@@ -132,7 +132,7 @@ static bool create_table(struct peer *here, struct peer *there, const struct cop
     const char *whole = db_cell(create, 0, 1, NULL);
     AUTO_TEXT char *add = NULL;
     AUTO_TEXT char *part = may_wait && !referred_to ? ddl_without_keys(whole, &add) : NULL;
-    *ret_keys = add ? mem_format(COPY_KEYS_BEGIN "%s.%s %s", schema, name, add) : NULL;
+    *ret_keys = add ? mem_format("ALTER TABLE %s.%s %s", schema, name, add) : NULL;
     return peer_exec_within(here, TABLE_TIMEOUT_MS, part ? part : whole);
 }
 

@@ -50,7 +50,7 @@ static bool open_donor(struct job *job, bool gtid, struct peer *ret, struct node
         pick_donor(job, name);
     }
     if (!text_equal(name, job->primary)) {
-        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && facts_look(ret, ret_facts)) {
+        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) && facts_look(ret, ret_facts)) {
             return true;
         }
         peer_close(ret);
@@ -189,7 +189,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     AUTO_FACTS struct node_facts donor_facts = {0};
     job_step(job, "connect");
     if (!peer_open(job, job->state.node, false, RECIPIENT_WAIT_MS, &recipient) || !job_guard_cluster(job) ||
-        !leftover_end(job, &recipient) || !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) ||
+        !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
         !step_fence(job, &recipient)) {
         return false;
     }

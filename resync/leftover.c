@@ -1,47 +1,48 @@
 #include "resync/leftover.h"
 
 #include "common/clock.h"
-#include "resync/copy.h"
+#include "common/mem.h"
 
 enum {
     LEFTOVER_WAIT_MS = 60000,
     LOOK_EVERY_MS = 300,
     LOOK_TIMEOUT_MS = 3000,
-    ERROR_NO_TABLE = 1146,
 };
 
-// sql gives the connections that still run something.
-static bool end_all(struct job *job, struct peer *recipient, const char *sql) {
+// Found by what peer_open() wrote into them: of the same node's job, and of nobody but us.
+static bool find(struct job *job, struct peer *peer, struct db_rows **ret) {
+    AUTO_TEXT char *node = peer_quote(peer, job->state.node);
+    return peer_query(peer, ret,
+                      "SELECT t.processlist_id FROM performance_schema.user_variables_by_thread v"
+                      " JOIN performance_schema.threads t ON t.thread_id = v.thread_id"
+                      " WHERE CONCAT('@', v.variable_name) = '" PEER_MARK "' AND v.variable_value = %s"
+                      " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1)"
+                      " AND t.processlist_id <> CONNECTION_ID()",
+                      node);
+}
+
+bool leftover_end(struct job *job, struct peer *peer) {
     int64_t deadline_ms = clock_mono_ms() + LEFTOVER_WAIT_MS;
     for (;;) {
         AUTO_ROWS struct db_rows *rows = NULL;
-        struct err err = {0};
-        if (!db_query(recipient->session, PEER_TIMEOUT_MS, sql, &rows, &err)) {
-            return err.number == ERROR_NO_TABLE || peer_failed(recipient, &err);  // no table: no plugin, no clone
+        if (!find(job, peer, &rows)) {
+            return false;
         }
         if (db_rows_count(rows) == 0) {
             return true;
         }
         if (clock_mono_ms() >= deadline_ms) {
-            return job_fail(job, MSG_COPY_LEFTOVER, KVS(KV("connection", db_cell(rows, 0, 0, NULL))));
+            return job_fail(job, MSG_COPY_LEFTOVER,
+                            KVS(KV("peer", peer->name), KV("connection", db_cell(rows, 0, 0, NULL))));
         }
         for (size_t i = 0; i < db_rows_count(rows); i++) {
-            // It may have ended by itself in between.
-            (void)db_execf(recipient->session, LOOK_TIMEOUT_MS, &err, "KILL %s", db_cell(rows, i, 0, NULL));
+            struct err err = {0};  // it may have ended by itself in between
+            (void)db_execf(peer->session, LOOK_TIMEOUT_MS, &err, "KILL %s", db_cell(rows, i, 0, NULL));
         }
         if (!job_pause(job, LOOK_EVERY_MS)) {
             return false;
         }
     }
-}
-
-bool leftover_end(struct job *job, struct peer *recipient) {
-    return end_all(job, recipient,
-                   "SELECT p.id FROM performance_schema.clone_status s JOIN performance_schema.processlist p"
-                   " ON p.id = s.pid WHERE s.state = 'In Progress' AND p.command <> 'Sleep' AND"
-                   " p.id <> CONNECTION_ID()") &&
-           end_all(job, recipient,
-                   "SELECT id FROM performance_schema.processlist WHERE info LIKE '" COPY_KEYS_BEGIN "%'");
 }
 
 void leftover_kill(struct job *job, const char *node, const uint64_t *connections, size_t count) {

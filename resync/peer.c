@@ -64,6 +64,16 @@ static bool open_failed(struct job *job, const char *name, enum probe_outcome ou
     return job_fail(job, MSG_RESYNC_UNREACHABLE, KVS(KV("peer", name), KV("error", err->text)));
 }
 
+// So that a later job of this node finds the session if we vanish and leave it behind: see leftover.h.
+static bool mark_as_ours(struct peer *peer) {
+    AUTO_TEXT char *node = peer_quote(peer, peer->job->state.node);
+    if (peer_exec(peer, "SET " PEER_MARK " = %s", node)) {
+        return true;
+    }
+    peer_close(peer);
+    return false;
+}
+
 bool peer_open(struct job *job, const char *name, bool bulk, int64_t wait_ms, struct peer *ret) {
     int at = settings_node(job->settings, name);
     if (at < 0) {
@@ -83,7 +93,7 @@ bool peer_open(struct job *job, const char *name, bool bulk, int64_t wait_ms, st
         if (outcome == PROBE_OK && attach(job, session)) {
             *ret = (struct peer){.job = job, .port = login.port, .session = TAKE(session)};
             (void)text_copy(ret->name, sizeof ret->name, name);
-            return true;
+            return mark_as_ours(ret);
         }
         if (job_stopped(job) != STOP_NONE) {
             return false;

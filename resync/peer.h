@@ -12,6 +12,9 @@ struct peer {
 
 enum { PEER_TIMEOUT_MS = 30000 };
 
+// The session's own variable that says which node's job it serves.
+#define PEER_MARK "@relevo_job_of"
+
 // Opens, waiting up to wait_ms for a node that refuses, starts or is not there yet. bulk: for db_load and db_binlog.
 bool peer_open(struct job *job, const char *name, bool bulk, int64_t wait_ms, struct peer *ret);
 void peer_close(struct peer *peer);  // closed ones are fine

@@ -10,6 +10,7 @@ enum {
     TRY_ANYWAY_ROUNDS = 15,
     LOCK_WAIT_MS = 120000,
     LOCK_TIMEOUT_MS = 30000,
+    IDLE_S = 3,  // the server ends the session that holds the lock when we vanish without a word
 };
 
 // Whether a statement has been running on the server for long: the read lock would wait for it, and every writer for
@@ -28,7 +29,7 @@ static bool is_busy(struct peer *server, bool *ret) {
 
 bool standstill_begin(struct job *job, struct peer *server) {
     int64_t deadline_ms = clock_mono_ms() + LOCK_WAIT_MS;
-    if (!peer_exec(server, "SET SESSION lock_wait_timeout = %d", LOCK_TRY_S)) {
+    if (!peer_exec(server, "SET SESSION lock_wait_timeout = %d, wait_timeout = %d", LOCK_TRY_S, IDLE_S)) {
         return false;
     }
     for (unsigned round = 1;; round++) {
@@ -52,4 +53,8 @@ bool standstill_begin(struct job *job, struct peer *server) {
             return false;
         }
     }
+}
+
+bool standstill_end(struct peer *server, int idle_s) {
+    return peer_exec(server, "UNLOCK TABLES") && peer_exec(server, "SET SESSION wait_timeout = %d", idle_s);
 }

@@ -8,12 +8,12 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/leftover.h"
 #include "resync/rewind.h"
 
 enum {
     FENCE_WAIT_MS = 15000,  // for the watcher to close a node that is open
-    FENCE_LOCK_S = 60,      // for the closing statement: what a copy that was cut off had loaded is rolled back first
-    LOCK_S = 10,            // for all others: less than we wait for an answer, so that the server says what is in the way
+    LOCK_S = 10,            // of everything that a job runs on the node: less than we wait for an answer, so that the server says what is in the way
     STALLED_MS = 120000,    // following without a step forward for this long is a failure
     REFUSED_MS = 10000,     // a receiver that cannot log in for this long is a failure
     WAIT_SLICE_S = 1,
@@ -39,13 +39,13 @@ bool step_fence(struct job *job, struct peer *recipient) {
             return false;
         }
     }
-    return job_guard(job, recipient) && step_relock(recipient) && peer_exec(recipient, "STOP REPLICA");
+    return job_guard(job, recipient) && leftover_end(job, recipient) && step_relock(recipient) &&
+           peer_exec(recipient, "STOP REPLICA");
 }
 
 bool step_relock(struct peer *recipient) {
-    return peer_exec(recipient, "SET SESSION lock_wait_timeout = %d", FENCE_LOCK_S) &&
-           peer_exec_within(recipient, (FENCE_LOCK_S + 5) * 1000, "SET GLOBAL super_read_only = ON") &&
-           peer_exec(recipient, "SET SESSION lock_wait_timeout = %d", LOCK_S);
+    return peer_exec(recipient, "SET SESSION lock_wait_timeout = %d", LOCK_S) &&
+           peer_exec(recipient, "SET GLOBAL super_read_only = ON");
 }
 
 bool step_unlock_for_copy(struct job *job, struct peer *recipient) {

@@ -17,7 +17,7 @@ enum {
     ROUND_MS = 60000,
     CATCH_UP_S = 5,  // before the primary stands still, so that it does so only briefly
     HELD_S = 1,      // how long clients may wait for the node
-    IDLE_S = 3,      // the server ends the session that holds the lock when we vanish
+    IDLE_S = 3600,
     PAUSE_MS = 1000,
     TRIES = 20,  // for a moment at which the node has what the primary has
     FIRST_CHUNK_BYTES = 1024 * 1024,
@@ -28,7 +28,8 @@ static bool prepare(struct peer *peer) {
     return peer_exec(peer,
                      "SET SESSION time_zone = '+00:00', sql_mode = '', transaction_isolation = 'REPEATABLE-READ',"
                      " show_gipk_in_create_table_and_information_schema = ON, max_execution_time = 600000,"
-                     " wait_timeout = 3600");
+                     " wait_timeout = %d",
+                     IDLE_S);
 }
 
 static bool open_peers(struct verify *verify) {
@@ -71,14 +72,13 @@ static bool check_nothing_extra(struct verify *verify, const char *gtids) {
 static bool open_snapshots(struct verify *verify, bool *ret_same) {
     AUTO_TEXT char *gtids = NULL;
     struct peer *lock = &verify->look_there;
-    if (!peer_exec(lock, "SET SESSION wait_timeout = %d", IDLE_S) || !standstill_begin(verify->job, lock)) {
+    if (!standstill_begin(verify->job, lock)) {
         return false;
     }
     bool ok = wait_for_primary(verify, HELD_S, &gtids, ret_same) &&
               (!*ret_same || (peer_exec(&verify->here, SNAPSHOT_SQL) && peer_exec(&verify->there, SNAPSHOT_SQL) &&
                               check_nothing_extra(verify, gtids)));
-    // Fails if the lock was lost meanwhile: then it may have been another moment.
-    ok = peer_exec(lock, "UNLOCK TABLES") && peer_exec(lock, "SET SESSION wait_timeout = 3600") && ok;
+    ok = standstill_end(lock, IDLE_S) && ok;
     return ok && (!*ret_same ||
                   (peer_exec(&verify->here, "SAVEPOINT chunk") && peer_exec(&verify->there, "SAVEPOINT chunk")));
 }

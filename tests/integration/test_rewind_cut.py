@@ -33,10 +33,10 @@ def forget_job(lab):
     lab.cli("HDEL", "relevo:appdb", f"job:{lab.b}")
 
 
-def kill_service_at(lab, step):
+def kill_service_at(lab, step, unheard=False):
     with hold(lab, step):
         lab.wait_step(lab.queue(), *STEPS[STEPS.index(step):])
-        lab.kill_service()
+        lab.kill_service(unheard)
         assert lab.value(lab.b, "SELECT @@read_only") == 1
         assert marked(lab) == (step not in ("judge", "mark"))
 
@@ -51,6 +51,17 @@ def test_killed_during_a_rewind(lab, step):
     # The server may carry out a statement whose sender is dead: then there is a mark and nobody knows what for.
     assert job["rung"] == "rewind" or (step in ("judge", "mark", "reset") and job["rung"] == "clone"), job
     assert "catchup" in refusals(job)
+    lab.assert_clean()
+
+
+def test_gone_unheard_during_a_rewind(lab):
+    """The server learns nothing of it: the session's transaction keeps its locks."""
+    diverged(lab)
+    kill_service_at(lab, "undo", unheard=True)
+    forget_job(lab)
+    lab.start_service()
+    job = lab.resync()
+    assert job["rung"] == "rewind", job
     lab.assert_clean()
 
 

@@ -130,8 +130,10 @@ class Lab:
                                autocommit=True, connect_timeout=5, read_timeout=120, charset="utf8mb4",
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 
-    def kill_service(self):
-        """Gone when this returns: until then it writes on."""
+    def kill_service(self, unheard=False):
+        """Gone when this returns: until then it writes on. unheard: as if its machine had gone, no server learns of it."""
+        if unheard:
+            sh("docker", "network", "disconnect", self.name, self.service)
         sh("docker", "kill", self.service)
         sh("docker", "wait", self.service)
 
