@@ -15,6 +15,7 @@
 #include "gate.h"
 
 #define LINGER_MS 1000
+#define KERNEL_BYTES 131072
 #define INPUT_BYTES_MAX (GATE_HEAD_BYTES_MAX + GATE_BODY_BYTES_MAX + 4096)
 
 enum conn_phase {
@@ -248,12 +249,19 @@ static bool make_room(struct conns *conns) {
     return conn != NULL;
 }
 
+// Left to itself the kernel takes megabytes for who reads nothing: it would look like one who has just read them.
+static void keep_short(struct bufferevent *bev) {
+    int bytes = KERNEL_BYTES;
+    (void)setsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 struct conn *conn_adopt(struct conns *conns, struct bufferevent *bev, void *connection) {
     if (!make_room(conns)) {
         return NULL;
     }
     struct conn *conn = mem_zero(1, sizeof *conn);
     *conn = (struct conn){.conns = conns, .bev = bev, .connection = connection, .early = evbuffer_new()};
+    keep_short(bev);
     conn->deadline = event_new(conns->base, -1, 0, on_deadline, conn);
     bufferevent_getcb(bev, &conn->their_read, &conn->their_write, NULL, NULL);
     bufferevent_setcb(bev, on_read, on_write, on_event, conn);
