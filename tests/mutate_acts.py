@@ -121,6 +121,9 @@ GUARDS = {
         ("who answers lives", "(newest->outcome == PROBE_OK && text_equal(newest->uuid, uuid) && !newest->read_only)", "false"),
         ("others closed", "i != target && i != old && other && other->outcome == PROBE_OK && !other->read_only", "false && old && target"),
     ],
+    "watcher/watcher.c": [
+        ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),
+    ],
     "watcher/obey.c": [
         ("fences come first", "if ((decision.act == ACT_FENCE) == (pass == 0)) {", "if (pass == 0) {"),
         ("each attempt has an epoch of its own", ".epoch = newest + 1,", ".epoch = watcher->state.epoch + 1,"),

@@ -15,6 +15,15 @@ void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t as
     }
 }
 
+void lease_met(struct lease *lease, const char *rival, int64_t met_ms) {
+    if (met_ms > lease->rival_seen_ms) {
+        lease->rival_seen_ms = met_ms;
+    }
+    if (met_ms >= lease->held_until_ms) {
+        (void)text_copy(lease->holder, sizeof lease->holder, rival);
+    }
+}
+
 void lease_given_back(struct lease *lease, int64_t now_ms) {
     lease->held_until_ms = 0;
     lease->answered_ms = now_ms;    // Redis is there: no reason to go on without it

@@ -1,7 +1,7 @@
 // Whether this watcher may act. One watcher holds the lease in Redis and renews it; others observe. When Redis is away,
 // a watcher that had not seen another one for LEASE_RIVAL_MS goes on from what it observes; one that had, stops acting
-// until Redis is back. A Redis that restarted may have forgotten a lease that a rival still believes in: it is waited
-// out. Pure.
+// until Redis is back. They also meet on the nodes: without Redis from the start they know of each other that way. A Redis
+// that restarted may have forgotten a lease that a rival still believes in: it is waited out. Pure.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@ enum { LEASE_TTL_MS = 5000, LEASE_RENEW_MS = 1000, LEASE_MARGIN_MS = 500, LEASE_
 struct lease {
     int64_t held_until_ms;  // by our own clock, from before the request was sent
     int64_t held_from_ms;   // not before: a rival may believe that it holds it
-    int64_t rival_seen_ms;  // last time somebody else held it, 0: never
+    int64_t rival_seen_ms;  // last time somebody else held it, waited for it or was met, 0: never
     int64_t answered_ms;    // when Redis was last asked and answered
     char holder[80];
 };
@@ -19,6 +19,8 @@ struct lease {
 // anew: over another connection than the last answer came, so that Redis may have restarted in between.
 // rival: another watcher asked for the lease lately.
 void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t asked_ms, bool anew, bool rival);
+// Another watcher had a session on one of the nodes at that time.
+void lease_met(struct lease *lease, const char *rival, int64_t met_ms);
 // We gave it back: somebody else may hold it from now on.
 void lease_given_back(struct lease *lease, int64_t now_ms);
 bool lease_leads(const struct lease *lease, int64_t now_ms);

@@ -49,9 +49,12 @@ struct observe {
     atomic_bool stopping;
     atomic_llong period_ms;
     atomic_ullong kicks;
-    pthread_mutex_t lock;  // guards latest and answered
+    char id[80];
+    pthread_mutex_t lock;  // guards the rest but the probers
     struct observation *latest[NODE_MAX];
     char answered[NODE_MAX][64];
+    char rival[80];  // another watcher, met last
+    int64_t met_ms;  // when
     struct prober probers[NODE_MAX];
     size_t count;
 };
@@ -117,6 +120,20 @@ static void place_sentinel(struct prober *prober) {
     }
 }
 
+static enum probe_outcome meet_others(struct prober *prober, struct err *err) {
+    struct observe *observe = prober->observe;
+    char rival[sizeof observe->rival] = "";
+    enum probe_outcome outcome =
+        probe_meet(prober->session, PROBE_TIMEOUT_MS, observe->id, rival, sizeof rival, err);
+    if (*rival) {
+        pthread_mutex_lock(&observe->lock);
+        (void)text_copy(observe->rival, sizeof observe->rival, rival);
+        observe->met_ms = clock_mono_ms();
+        pthread_mutex_unlock(&observe->lock);
+    }
+    return outcome;
+}
+
 // Connects to the cached address; the resolver is asked again in the background whenever that fails, because a
 // container that came back may have moved.
 static enum probe_outcome connect_node(struct prober *prober, struct err *err) {
@@ -136,7 +153,11 @@ static enum probe_outcome connect_node(struct prober *prober, struct err *err) {
     (void)text_copy(prober->address, sizeof prober->address, address);
     struct db_login login = login_of(prober);
     enum probe_outcome outcome = db_open(&login, CONNECT_TIMEOUT_MS, &prober->session, err);
+    if (outcome == PROBE_OK) {
+        outcome = meet_others(prober, err);
+    }
     if (outcome != PROBE_OK) {
+        drop_session(prober);
         resolve_again(prober->resolve);
         return outcome;
     }
@@ -264,10 +285,11 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct observe *observe_start(const struct settings *settings, struct loop *loop) {
+struct observe *observe_start(const struct settings *settings, struct loop *loop, const char *id) {
     struct observe *observe = mem_zero(1, sizeof *observe);
     observe->settings = settings;
     observe->loop = loop;
+    (void)text_copy(observe->id, sizeof observe->id, id);
     observe->count = settings->node_count;
     atomic_init(&observe->period_ms, settings->probe_ms);
     pthread_mutex_init(&observe->lock, NULL);
@@ -328,4 +350,12 @@ void observe_address(struct observe *observe, size_t node, char *out, size_t siz
     pthread_mutex_lock(&observe->lock);
     (void)text_copy(out, size_bytes, observe->answered[node]);
     pthread_mutex_unlock(&observe->lock);
+}
+
+int64_t observe_met(struct observe *observe, char *out, size_t size_bytes) {
+    pthread_mutex_lock(&observe->lock);
+    (void)text_copy(out, size_bytes, observe->rival);
+    int64_t met_ms = observe->met_ms;
+    pthread_mutex_unlock(&observe->lock);
+    return met_ms;
 }

@@ -9,7 +9,8 @@
 struct observe;
 
 // Starts the probers. Each new observation wakes the loop. Never fails: a node that cannot be reached is observed so.
-struct observe *observe_start(const struct settings *settings, struct loop *loop);
+// id: this watcher's name; each session on a node bears it.
+struct observe *observe_start(const struct settings *settings, struct loop *loop, const char *id);
 void observe_stop(struct observe *observe);  // joins the threads; NULL is fine
 
 // The newest observation of node i, held until observation_release(). NULL before the first probe ended. Thread-safe.
@@ -23,3 +24,7 @@ void observe_set_period(struct observe *observe, int64_t period_ms);
 
 // The address that answered last, numeric; "" if none did yet. Thread-safe.
 void observe_address(struct observe *observe, size_t node, char *out, size_t size_bytes);
+
+// Monotonic, when a new session found one of another watcher on its node, and that one's name; 0: never. Known before the
+// first observation of that session. Of two that come at once at least one finds the other. Thread-safe.
+int64_t observe_met(struct observe *observe, char *out, size_t size_bytes);

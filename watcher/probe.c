@@ -1,6 +1,7 @@
 #include "watcher/probe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -184,6 +185,23 @@ void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct 
     if (acks > 0) {
         read_semisync(node, acks, observation);
     }
+}
+
+enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, const char *id, char *rival,
+                              size_t rival_bytes, struct err *err) {
+    AUTO_TEXT char *name = db_quote(session, id, strlen(id));
+    AUTO_TEXT char *find = mem_format(
+        "SELECT CAST(v.variable_value AS CHAR) FROM performance_schema.user_variables_by_thread v"
+        " JOIN performance_schema.threads t ON t.thread_id = v.thread_id WHERE v.variable_name = 'relevo_watcher'"
+        " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1) AND v.variable_value <> %s LIMIT 1",
+        name);
+    AUTO_ROWS struct db_rows *others = NULL;
+    if (!db_execf(session, timeout_ms, err, "SET @relevo_watcher = %s", name) ||
+        !db_query(session, timeout_ms, find, &others, err)) {
+        return outcome_of(err);
+    }
+    (void)text_copy(rival, rival_bytes, db_rows_count(others) > 0 ? db_cell(others, 0, 0, NULL) : "");
+    return PROBE_OK;
 }
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation) {

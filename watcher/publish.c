@@ -372,6 +372,12 @@ void publish_alive(struct publish *publish) {
     pthread_mutex_unlock(&publish->lock);
 }
 
+void publish_met(struct publish *publish, const char *rival, int64_t met_ms) {
+    pthread_mutex_lock(&publish->lock);
+    lease_met(&publish->lease, rival, met_ms);
+    pthread_mutex_unlock(&publish->lock);
+}
+
 void publish_lease(struct publish *publish, struct lease *ret) {
     pthread_mutex_lock(&publish->lock);
     *ret = publish->lease;

@@ -28,4 +28,6 @@ bool publish_read_waits(struct publish *publish);  // publish_take_read() has so
 bool publish_take_read(struct publish *publish, struct cluster_state *ret);
 // The loop goes round. The lease is given back when it does not for as long as the lease lasts.
 void publish_alive(struct publish *publish);
+// Another watcher was met on a node: see lease_met().
+void publish_met(struct publish *publish, const char *rival, int64_t met_ms);
 void publish_lease(struct publish *publish, struct lease *ret);

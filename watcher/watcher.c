@@ -156,6 +156,17 @@ static void take_outcomes(struct watcher *watcher) {
     }
 }
 
+// Without Redis the nodes are the only place where watchers learn of each other.
+static void meet_rival(struct watcher *watcher) {
+    char rival[sizeof watcher->lease.holder];
+    int64_t met_ms = observe_met(watcher->observe, rival, sizeof rival);
+    if (met_ms > watcher->met_ms) {
+        watcher->met_ms = met_ms;
+        publish_met(watcher->publish, rival, met_ms);
+        LOG_INFO(MSG_RIVAL_MET, KV("rival", rival));
+    }
+}
+
 static void take_observations(struct watcher *watcher) {
     for (int i = 0; i < watcher->count; i++) {
         observation_release(watcher->observations[i]);
@@ -246,6 +257,8 @@ static void tick(void *arg) {
     watcher->now_ms = clock_mono_ms();
     watcher->now_wall_ms = clock_wall_ms();
     publish_alive(watcher->publish);
+    take_observations(watcher);
+    meet_rival(watcher);
     publish_lease(watcher->publish, &watcher->lease);
     bool led = watcher->leads;
     watcher->leads = lease_leads(&watcher->lease, watcher->now_ms);
@@ -256,7 +269,6 @@ static void tick(void *arg) {
         take_read(watcher);
     }
     take_outcomes(watcher);
-    take_observations(watcher);
     size_t length_bytes;
     for (char *bytes; watcher->asked.flag == 0 && (bytes = inbox_take(watcher->inbox, &length_bytes)) != NULL;) {
         judge_command(watcher, bytes, length_bytes);
@@ -317,7 +329,7 @@ struct watcher *watcher_start(const struct settings *settings, struct loop *loop
     watcher->ship = ship_start(settings, SERVICE_WATCHER);
     watcher->publish = publish_start(settings, loop, id);
     watcher->journal = journal_start(settings);
-    watcher->observe = observe_start(settings, loop);
+    watcher->observe = observe_start(settings, loop, id);
     watcher->actor = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->inbox = inbox_start(settings, loop);

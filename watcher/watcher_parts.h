@@ -39,6 +39,7 @@ struct watcher {
     struct facts facts;
     struct decision decision;
     struct lease lease;
+    int64_t met_ms;  // when another watcher was met on a node
     bool leads;
 
     // What is remembered between ticks.

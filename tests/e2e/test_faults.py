@@ -100,6 +100,54 @@ def test_redis_down_and_the_primary_dies(cluster):
     cluster.assert_same_data()
 
 
+def watcher_names(cluster):
+    """{node: how many sessions of watchers bear a name there}"""
+    return {node: cluster.value(node, "SELECT COUNT(*) FROM performance_schema.user_variables_by_thread WHERE"
+                                      " variable_name = 'relevo_watcher'") for node in (A, B)}
+
+
+@contextlib.contextmanager
+def second_watcher(cluster):
+    """Beside db-watcher, with the same settings; another name, so another watcher."""
+    name, like = "relevo-test-second-watcher", engine.inspect("db-watcher")
+    env_file = cluster.folder / "second-watcher.env"
+    env_file.touch(mode=0o600)
+    env_file.write_text("\n".join(like["Config"]["Env"]) + "\n")
+    sh_result("docker", "rm", "-f", name)
+    networks = engine.networks("db-watcher")
+    sh("docker", "create", "--name", name, "--network", networks[0], "--env-file", env_file, like["Image"])
+    for network in networks[1:]:
+        sh("docker", "network", "connect", network, name)
+    try:
+        sh("docker", "start", name)
+        yield name
+    finally:
+        sh_result("docker", "rm", "-f", name)
+
+
+def test_two_watchers_that_never_reached_redis(cluster):
+    """They learn of each other on the nodes: the one that finds the other there does not act until Redis answers."""
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 5)
+        cluster.docker("stop", "-t", "5", "redis")
+        cluster.docker("restart", "db-watcher")
+        began = cluster.now()
+        first = engine.inspect("db-watcher")["Config"]["Hostname"]
+        wait_until(lambda: watcher_names(cluster) == {A: 1, B: 1}, 30, "the first one looks at both nodes")
+        with second_watcher(cluster) as second:
+            wait_log(cluster, second, began, first)
+            cluster.docker("kill", A)
+            writer.wait_acks(PORT[B], 5, timeout=30)
+            assert count_lines(cluster, "db-watcher", began, f"{B} es primario en lugar de {A}") == 1
+            assert count_lines(cluster, second, began, "es primario") == 0
+        cluster.docker("start", "redis")
+        wait_until(lambda: cluster.primary() == B, 30, "the hash learns of the new primary")
+        cluster.docker("start", A)
+        cluster.wait_normal(A)
+        ledger.check(cluster, writer)
+    cluster.assert_same_data()
+
+
 def test_redis_paused_during_a_failover(cluster):
     with Writer(cluster) as writer:
         writer.wait_acks(PORT[A], 5)

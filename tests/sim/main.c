@@ -131,7 +131,7 @@ static bool sweep(const struct range *range) {
 }
 
 static const char usage[] =
-    "relevo-sim --seeds FROM COUNT [--seconds S] [--endings] [--rivals] [--stop-tells]   play many histories\n"
+    "relevo-sim --seeds FROM COUNT [--seconds S] [--endings] [--stop-tells]   play many histories\n"
     "relevo-sim --seed N [--faults HEX] [--steps M] [--trace]   play one\n"
     "relevo-sim --stories DIR [--bless]          compare the well-known stories with their golden traces\n"
     "relevo-sim --story NAME                     print one\n"
@@ -158,8 +158,10 @@ static bool take_word(struct options *options, const char *option) {
     struct {
         const char *name;
         bool *flag;
-    } const words[] = {{"--trace", &world.trace},        {"--bless", &options->bless},         {"--rivals", &plot_rivals},
-                       {"--stop-tells", &node_stop_tells}, {"--endings", &options->range.endings}};
+    } const words[] = {{"--trace", &world.trace},
+                       {"--bless", &options->bless},
+                       {"--stop-tells", &node_stop_tells},
+                       {"--endings", &options->range.endings}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (text_equal(option, words[i].name)) {
             return *words[i].flag = true;

@@ -31,6 +31,8 @@ struct observe {
     struct prober probers[NODES];
     struct observation *latest[NODES];
     bool answered[NODES];
+    int rival;  // host of another watcher
+    int64_t met_ms;
 };
 static struct observe *observes[WATCHERS];
 
@@ -143,6 +145,19 @@ static void ask(struct prober *prober, struct observation *it) {
     }
 }
 
+// The server ends the sessions of a process that died at once, those of one that is cut off or frozen it keeps.
+static void meet_others(struct prober *prober) {
+    struct observe *mine = prober->observe;
+    for (int i = 0; i < world.watchers; i++) {
+        const struct observe *other = observes[i];
+        const struct db_session *theirs = other ? other->probers[prober->node->index].session : NULL;
+        if (other && other != mine && theirs && theirs->boot == prober->session->boot) {
+            mine->rival = other->host;
+            mine->met_ms = clock_mono_ms();
+        }
+    }
+}
+
 static void probe(struct prober *prober) {
     struct observation *it = observation_new();
     it->kicks = prober->observe->kicks;
@@ -152,6 +167,9 @@ static void probe(struct prober *prober) {
         struct err err = {0};
         it->outcome = db_open(&login, TIMEOUT_MS, &prober->session, &err);
         (void)text_copy(it->error, sizeof it->error, err.text);
+        if (prober->session) {
+            meet_others(prober);
+        }
     }
     if (prober->session) {
         prober->observe->answered[prober->node->index] = true;
@@ -196,7 +214,8 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct observe *observe_start(const struct settings *settings, struct loop *loop) {
+struct observe *observe_start(const struct settings *settings, struct loop *loop, const char *id) {
+    (void)id;
     struct observe *observe = mem_zero(1, sizeof *observe);
     observe->loop = loop;
     observe->period_ms = settings->probe_ms;
@@ -245,6 +264,11 @@ void observe_set_period(struct observe *observe, int64_t period_ms) {
 
 void observe_address(struct observe *observe, size_t node, char *out, size_t size_bytes) {
     (void)text_copy(out, size_bytes, observe->answered[node] ? world.node[node].name : "");
+}
+
+int64_t observe_met(struct observe *observe, char *out, size_t size_bytes) {
+    (void)text_format(out, size_bytes, observe->met_ms ? "watcher-%d" : "", observe->rival - HOST_WATCHER + 1);
+    return observe->met_ms;
 }
 
 void watchers_hangup(const struct node *node) {

@@ -5,16 +5,6 @@
 static const unsigned weights[] = {FAULTS(X)};
 #undef X
 
-bool plot_rivals;
-
-// Two watchers that lose sight of Redis do not know of each other.
-static bool makes_rivals(const struct fault *fault) {
-    bool net = fault->kind == FAULT_CUT || fault->kind == FAULT_PART || fault->kind == FAULT_ISOLATE;
-    bool redis = fault->a == HOST_REDIS || fault->b == HOST_REDIS;
-    return (net && (redis || (fault->kind == FAULT_ISOLATE && fault->a >= HOST_WATCHER))) ||
-           fault->kind == FAULT_REDIS || fault->kind == FAULT_REDIS_BACK || fault->kind == FAULT_REDIS_EMPTY;
-}
-
 static int64_t pick(uint64_t *random, int64_t least, int64_t most) {
     return least + (int64_t)(random_next(random) % (uint64_t)(most - least + 1));
 }
@@ -117,9 +107,6 @@ struct plot plot_draw(uint64_t seed) {
         bool close = pick(&random, 0, 1) == 0;  // troubles like company
         at_ms += close ? pick(&random, 0, 60) : pick(&random, 50, 4000);
         plot.faults[i] = draw(&random, &plot, at_ms);
-        if (plot.watchers > 1 && !plot_rivals && makes_rivals(&plot.faults[i])) {
-            plot.faults[i].kind = FAULT_ACK;
-        }
     }
     at_ms = themed && at_ms < 10000 ? 10000 : at_ms;
     plot.heal_ms = at_ms + pick(&random, 500, 6000);

@@ -74,6 +74,26 @@ static void who_knows_a_rival_never_leads_without_redis(void **state) {
     }
 }
 
+// Without Redis from the start, the nodes are the only place to learn of each other.
+static void who_met_a_rival_never_leads_without_redis(void **state) {
+    (void)state;
+    struct lease lease = {.answered_ms = T0};
+    lease_met(&lease, "other", T0 + 500);
+    assert_string_equal(lease.holder, "other");
+    for (int64_t ms = T0; ms < T0 + 100 * LEASE_RIVAL_MS; ms += LEASE_RENEW_MS) {
+        assert_false(lease_leads(&lease, ms));
+    }
+    int64_t back_ms = T0 + 100 * LEASE_RIVAL_MS;
+    lease_answer(&lease, true, "me", back_ms, false, false);
+    assert_true(lease_leads(&lease, back_ms));
+    lease_met(&lease, "other", back_ms + 1);  // Redis has decided: it is only remembered
+    assert_string_equal(lease.holder, "me");
+    assert_true(lease_leads(&lease, back_ms + 1));
+    assert_false(lease_leads(&lease, back_ms + LEASE_TTL_MS));
+    lease_met(&lease, "other", T0);
+    assert_int_equal(lease.rival_seen_ms, back_ms + 1);
+}
+
 // The other one asked in vain: when we lose sight of Redis it will get the lease, and lead.
 static void who_holds_it_and_is_waited_for_stops_without_redis(void **state) {
     (void)state;
@@ -134,6 +154,7 @@ int main(void) {
         cmocka_unit_test(who_gave_it_back_does_not_lead),
         cmocka_unit_test(a_lone_watcher_goes_on_without_redis),
         cmocka_unit_test(who_knows_a_rival_never_leads_without_redis),
+        cmocka_unit_test(who_met_a_rival_never_leads_without_redis),
         cmocka_unit_test(who_holds_it_and_is_waited_for_stops_without_redis),
         cmocka_unit_test(what_lasts_is_held_for_long_enough),
         cmocka_unit_test(a_rival_of_long_ago_is_no_rival),
