@@ -88,6 +88,11 @@ $(OUT)/tests/unit_edge/%: tests/unit_edge/%.c $(call objects,$(addprefix common/
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka -levent $(LIBS_PURE)
 
+# It brings a MySQL port of its own.
+$(OUT)/tests/unit_edge/test_probe: tests/unit_edge/test_probe.c $(call objects,watcher/probe common/clock) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
 # Each test program prints cmocka's own lines; the first failure stops the run.
 unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
 	@set -e; for t in $^; do echo "== $${t##*/}"; $$t; done
