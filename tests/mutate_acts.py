@@ -133,7 +133,6 @@ GUARDS = {
 
 # What no story and no history has shown yet, and why as far as that is known. Shorten this list, never lengthen it.
 UNSHOWN = {
-    "the model has no other server under the same name": ["fenced by name, whoever answers", "another server"],
     "the model stops every receiver at once or because it connects": ["only one that is connecting may be left"],
     "a node that was repointed all the same is found adrift and resynced":
         ["repoints an open one", "repoints half a copy", "repoints one that diverged", "half a copy follows"],

@@ -156,6 +156,14 @@ static void do_loosen(const struct fault *fault) {
     node_let_through(&world.node[fault->a]);
 }
 
+static void do_mislead(const struct fault *fault) {
+    world.node[fault->a].leads_to = fault->b + 1;
+}
+
+static void do_mislead_back(const struct fault *fault) {
+    world.node[fault->a].leads_to = 0;
+}
+
 static void do_restore(const struct fault *fault) {
     node_lose_last(&world.node[fault->a], (int)fault->much);
 }

@@ -36,6 +36,7 @@
     X(FAULT_HAND_OPEN, "hand: open", 2, hand_open, none)                                                              \
     X(FAULT_HAND_CLOSE, "hand: close", 2, hand_close, none)                                                           \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
+    X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead, mislead_back) /* who connects to node a anew reaches node b */ \
     X(FAULT_RESTORE, "restored", 0, restore, none) /* node a, which is down, has much transactions of its own less */  \
     X(FAULT_SWITCHOVER, "ask switchover", 5, switchover, none)                                                        \
     X(FAULT_FAILOVER, "ask failover", 3, failover, none)                                                              \

@@ -45,6 +45,9 @@ static enum probe_outcome outcome_of(enum trip trip, const struct node *node, st
 
 enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
     struct node *node = node_named(login->address);
+    if (node && node->leads_to) {
+        node = &world.node[node->leads_to - 1];
+    }
     int64_t until_ms = sim_now_ms() + timeout_ms;
     int host = sim_process->host;
     if (!node || dying()) {

@@ -79,6 +79,7 @@ struct node {
     enum power power;
     unsigned boot;
     bool name_gone;
+    int leads_to;     // new connections to this name come out at node leads_to - 1; 0: at this one
     int64_t thaw_ms;  // frozen until then
     bool read_only, super_read_only, offline_mode;
     int64_t locked_ms;      // a client's long statement holds off the fence until then
