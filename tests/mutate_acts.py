@@ -144,8 +144,7 @@ UNSHOWN = {
     "it needs a watcher that dies between two records, then its Redis": ["off is recorded before it waits"],
     "the node would have to be closed within one act": ["it reigns, before it waits", "the proof took part in it",
                                                         "only a closed one is let through"],
-    "it needs a replica that restarts, or is ahead, within one act": ["who restarted does not vouch", "a voucher that holds more",
-                                                                     "enough vouch", "a voucher that was not stopped"],
+    "the primary would have to feed one replica more within one act, and that it lives is seen too": ["a voucher that holds more"],
 }
 EXCUSES = {name: why for why, names in UNSHOWN.items() for name in names}
 

@@ -8,9 +8,6 @@
 #define LAG(node, at, for)                                                      \
     {.kind = FAULT_LAG, .a = (node), .at_ms = (at), .ms = (for), .much = 900 \
     }
-#define SLOW(node, at, for)                                                                                \
-    {.kind = FAULT_DELAY, .a = (node), .b = HOST_WATCHER, .at_ms = (at), .ms = (for), .much = 150 \
-    }
 
 static const struct story stories[] = {
     {"thaws-during-promotion",

@@ -16,3 +16,6 @@ enum { A, B, C };
 #define BETWEEN(what, from, to, at, for)                                \
     {.kind = (what), .a = (from), .b = (to), .at_ms = (at), .ms = (for) \
     }
+#define SLOW(node, at, for)                                                                                \
+    {.kind = FAULT_DELAY, .a = (node), .b = HOST_WATCHER, .at_ms = (at), .ms = (for), .much = 150 \
+    }
