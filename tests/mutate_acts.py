@@ -134,8 +134,8 @@ GUARDS = {
 # What no story and no history has shown yet, and why as far as that is known. Shorten this list, never lengthen it.
 UNSHOWN = {
     "the model stops every receiver at once or because it connects": ["only one that is connecting may be left"],
-    "a node that was repointed all the same is found adrift and resynced":
-        ["repoints an open one", "repoints half a copy", "repoints one that diverged", "half a copy follows"],
+    "half a copy has no source any more, which is looked at too": ["repoints half a copy"],
+    "one that is open and has taken no write yet": ["repoints an open one"],
     "the policy looked at the same a moment before": ["preflight: from the old primary", "one that is to vouch is stopped anew"],
     "the lease is looked at first": ["a row that was refused", "the old reign goes on", "the old reign goes on: newest",
                                      "the old reign goes on: follows nobody"],

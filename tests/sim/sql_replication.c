@@ -55,7 +55,9 @@ enum sql_answer run_change(struct db_session *session, const char *sql, struct d
     if (receives(&session->node->repl) || session->node->repl.applier) {
         return sql_refuse(err, 3081, "replication threads run");
     }
-    repl_follow(session->node, strstr(sql, "SOURCE_HOST = '")[15] - 'a');
+    int source = strstr(sql, "SOURCE_HOST = '")[15] - 'a';
+    world_trace("%s is told to follow %s", session->node->name, world.node[source].name);
+    repl_follow(session->node, source);
     return SQL_DONE;
 }
 
