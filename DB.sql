@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS epoch (
     epoch        BIGINT UNSIGNED NOT NULL PRIMARY KEY,
     primary_name VARCHAR(64)     NOT NULL,
     primary_uuid CHAR(36)        NOT NULL,
-    sync         TINYINT         NOT NULL,
+    sync         TINYINT         NOT NULL,  -- 1: commits wait for acknowledgements; 2: noted on this server alone; 3: over
     rule         INT             NOT NULL,
     why          VARCHAR(512)    NOT NULL,
     created_at   DATETIME(3)     NOT NULL DEFAULT CURRENT_TIMESTAMP(3)

@@ -22,7 +22,7 @@ enum {
 bool step_record_sync(const struct act_context *context, uint64_t epoch, struct err *err) {
     struct state_field fields[] = {
         {.name = "sync_epoch", .value = mem_format("%llu", (unsigned long long)epoch)},
-        {.name = "sync", .value = mem_text(epoch ? "true" : "false")},
+        {.name = "sync", .value = mem_text(epoch ? "on" : "off")},
     };
     bool written = store_write(context->store, fields, 2, err);
     free(fields[0].value);
@@ -67,6 +67,12 @@ static bool mark_row(struct db_session *session, uint64_t epoch, struct err *err
            db_execf(session, STATEMENT_MS, err, "UPDATE relevo.epoch SET sync = 2 WHERE epoch = %llu",
                     (unsigned long long)epoch) &&
            db_exec(session, STATEMENT_MS, "SET SESSION sql_log_bin = 1", err);
+}
+
+void step_end_older_reigns(struct db_session *session, uint64_t epoch) {
+    struct err ignored = {0};  // the next reign does it then
+    (void)db_execf(session, STATEMENT_MS, &ignored, "UPDATE relevo.epoch SET sync = 3 WHERE epoch < %llu AND sync <> 3",
+                   (unsigned long long)epoch);
 }
 
 // It takes writes, in the reign that was meant.

@@ -328,6 +328,22 @@ def test_drift_is_repaired_and_switchover_there_and_back(lossless):
         assert {r["says"] for r in writer.acks()} == {"ack"}
 
 
+def test_what_a_reign_noted_on_one_server_ends_with_it(lossless):
+    """A primary notes on itself alone that it may not wait any more, since nobody would acknowledge that. If the reign ends
+    there, the nodes' rows would differ for ever. And nobody finds what is recorded of it in Redis strange."""
+    epoch, stamp = int(lossless.state()["epoch"]), lossless.now()
+    noted = f"SELECT sync FROM relevo.epoch WHERE epoch = {epoch}"
+    lossless.root(A, f"SET sql_log_bin = 0; UPDATE relevo.epoch SET sync = 2 WHERE epoch = {epoch}")
+    assert (lossless.value(A, noted), lossless.value(B, noted)) == (2, 1)
+    for target in (B, A):
+        assert lossless.ask({"action": "switchover", "node": target})[-1]["detail"].get("result") == "ok"
+        lossless.wait_normal(target)
+        lossless.wait_sync()
+    assert (lossless.value(A, noted), lossless.value(B, noted)) == (3, 3)
+    lossless.assert_same_data()
+    assert not [line for line in lossless.logs("fastapi-dashboard", stamp).splitlines() if "wrong kind" in line]
+
+
 def test_redis_away_means_nobody_let_go(lossless):
     """What cannot be recorded is not done: a primary whose replica died waits, and collects no sessions of ours meanwhile.
     With Redis back it is let go."""

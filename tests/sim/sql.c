@@ -224,6 +224,20 @@ static enum sql_answer run_row(struct db_session *session, const char *sql, stru
     return SQL_DONE;
 }
 
+// Rows of reigns that are over: the model keeps the newest only.
+static enum sql_answer run_ended(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    if (session->node->super_read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
+    (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+    return sql_committed(session);
+}
+
 // --- sessions in the way ---
 
 static enum sql_answer run_blockers(struct db_session *session, const char *sql, struct db_rows *rows,
@@ -266,6 +280,7 @@ static const struct {
     {"SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE", run_holds, false},
     {"SET SESSION sql_log_bin", run_nothing, false},
     {"UPDATE relevo.epoch SET sync = 2", run_mark, true},
+    {"UPDATE relevo.epoch SET sync = 3", run_ended, true},
     {"UPDATE relevo.epoch SET sync = ", run_row_sync, true},
     {"SELECT @@GLOBAL.server_uuid", run_uuid, false},
     {"SELECT @@GLOBAL.gtid_executed", run_executed, false},
