@@ -12,7 +12,7 @@ FILLER = ".chaos-filler"
 class Surgeon:
     def __init__(self):
         self.lock = threading.Lock()
-        self.touched = {}  # container: when it was started, for its network is a new one each time
+        self.touched = set()  # containers that may have rules; a restart takes them away, its network is a new one
 
     def hold(self):
         """Keeps the data volumes mounted while their servers are down. After `compose create`, before `up`."""
@@ -42,21 +42,21 @@ class Surgeon:
     def cut(self, pairs, how):
         """Returns what undoes it."""
         rules = self._rules(pairs, how)
-        struck = {}
         for sink, lines in rules.items():
             with self.lock:
-                self.touched[sink] = struck[sink] = engine.began(sink)
+                self.touched.add(sink)
             self._tables(sink, *(f"-A {line}" for line in lines))
 
         def cure():
+            # The engine tells a new address before it tells a new beginning: no telling by that whether they are still there.
             for sink, lines in rules.items():
-                if engine.began(sink) == struck[sink] and engine.status(sink) in ("running", "paused"):
-                    self._tables(sink, *(f"-D {line}" for line in lines))
+                if engine.status(sink) in ("running", "paused"):
+                    self._tables(sink, *(f"-D {line} || true" for line in lines))
         return cure
 
     def heal(self):
-        for container, started in self.touched.items():
-            if engine.began(container) == started:
+        for container in self.touched:
+            if engine.status(container) in ("running", "paused"):
                 self._tables(container, "-F")
         self.touched.clear()
         if engine.status(NAME) == "running":
