@@ -39,7 +39,6 @@ def new_cluster(surgeon):
     cluster.compose("create", "--no-build")
     surgeon.hold()
     cluster.up()
-    wait_healthy(cluster)
     return cluster
 
 
@@ -80,6 +79,7 @@ def main():
                 cluster = new_cluster(surgeon)
                 rounds = Rounds(cluster, MODE, surgeon)
             plan = draw(seed, only=ONLY, mode=MODE)
+            wait_healthy(cluster)
             cluster.configure(RELEVO_FAILBACK=plan.failback)
             wait_healthy(cluster)
             print(plan, end="", flush=True)

@@ -120,6 +120,8 @@ class Rounds:
 
 def wait_healthy(cluster, timeout=180):
     """The beginning of a round, whoever is primary."""
+    for container in CONTAINERS:  # compose gives up at once on one that was paused until now and was not looked at since
+        wait_until(lambda: engine.health(container) in ("healthy", "none"), timeout, f"{container} is healthy", every=0.2)
     cluster.wait_redis()
     wait_until(lambda: cluster.phase() == "NORMAL", timeout, "the phase is NORMAL", every=0.2)
     cluster.make_tester()

@@ -32,6 +32,11 @@ def status(container):
     return inspect(container).get("State", {}).get("Status", "")
 
 
+def health(container):
+    """starting, healthy, unhealthy; none if it has no check of its own. As the last check found it, so it may be old."""
+    return inspect(container).get("State", {}).get("Health", {}).get("Status", "none")
+
+
 def began(container):
     """When it started last."""
     return inspect(container)["State"]["StartedAt"]
