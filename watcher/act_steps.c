@@ -84,6 +84,9 @@ bool step_fence(const struct act_context *context, int node, const char *uuid, s
         return false;
     }
     for (int attempt = 1;; attempt++) {
+        if (!step_still_leads(context, err)) {
+            return false;
+        }
         if (db_exec(session, STATEMENT_MS + FENCE_WAIT_S * 1000, "SET GLOBAL super_read_only = ON", err)) {
             break;
         }
@@ -95,6 +98,11 @@ bool step_fence(const struct act_context *context, int node, const char *uuid, s
         }
     }
     return db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = OFF", err);
+}
+
+bool step_stay_closed(struct db_session *session, struct err *err) {
+    return db_exec(session, STATEMENT_MS,
+                   "SET GLOBAL super_read_only = IF(@@GLOBAL.read_only, 1, @@GLOBAL.super_read_only)", err);
 }
 
 // --- data ---

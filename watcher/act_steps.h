@@ -20,9 +20,17 @@ bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms
 bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret, struct err *err);
 
 // Closes the node to writers: super_read_only=ON. Waits at most about a second for running statements and commits, then
-// ends the sessions that stand in the way and tries again.
+// ends the sessions that stand in the way and tries again. Only while this watcher leads: by now the node may be another
+// watcher's primary.
 bool step_fence(const struct act_context *context, int node, const char *uuid, struct db_session *session,
                 struct err *err);
+
+// super_read_only=ON on a node that is closed. One that another watcher opened while we froze stays open.
+bool step_stay_closed(struct db_session *session, struct err *err);
+
+// No other watcher can lead within LICENCE_MS from now, by what Redis said last: the last look before what cannot be
+// taken back.
+bool step_still_leads(const struct act_context *context, struct err *err);
 
 // Ends the sessions of everybody but us, the replication and the server itself.
 bool step_end_sessions(const struct act_context *context, int node, const char *uuid, struct err *err);

@@ -165,7 +165,7 @@ void act_unsync(const struct act_context *context, const struct act_request *req
 bool step_go_alone(const struct act_context *context, const struct act_request *request, struct db_session *session,
                    struct err *err) {
     return context->settings->mode == MODE_ASYNC || request->act == ACT_ADOPT ||
-           (db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = ON", err) && step_suit(session, err));
+           (step_stay_closed(session, err) && step_suit(session, err));
 }
 
 // The receiver says only when it connects that it acknowledges.
@@ -218,7 +218,7 @@ bool step_fence_waiting(const struct act_context *context, int node, const char 
     bool pending = false;
     return step_open(context, node, uuid, &second, err) &&
            db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_PENDING_S) &&
-           license(second, 0, err) && db_begin(session, fence_sql, err) &&
+           license(second, 0, err) && step_still_leads(context, err) && db_begin(session, fence_sql, err) &&
            fence_took_hold(second, db_connection_id(session), &pending, err) &&
            (!pending || (step_end_sessions(context, node, uuid, err) && let_through(second, err))) &&
            db_end(session, STATEMENT_MS, fence_sql, err) &&

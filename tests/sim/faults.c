@@ -16,7 +16,8 @@ static const char *host_name(int host) {
 }
 
 void fault_describe(const struct fault *fault, char *out, size_t size_bytes) {
-    bool hosts = fault->kind == FAULT_CUT || fault->kind == FAULT_PART || fault->kind == FAULT_DELAY;
+    bool hosts = fault->kind == FAULT_HAND_FOLLOW || fault->kind == FAULT_CUT || fault->kind == FAULT_PART ||
+                 fault->kind == FAULT_DELAY;
     bool watcher = fault->kind == FAULT_KILL_WATCHER || fault->kind == FAULT_STOP_WATCHER ||
                    fault->kind == FAULT_PAUSE_WATCHER || fault->kind == FAULT_LATE || fault->kind == FAULT_HANG ||
                    fault->kind == FAULT_WALL;
@@ -150,6 +151,31 @@ static void do_hand_open(const struct fault *fault) {
 
 static void do_hand_close(const struct fault *fault) {
     world.node[fault->a].read_only = world.node[fault->a].super_read_only = true;
+}
+
+static void do_hand_follow(const struct fault *fault) {
+    struct node *node = &world.node[fault->a];
+    if (node->power == POWER_ON && repl_stop_receiver(node) && repl_stop_applier(node)) {
+        repl_follow(node, fault->b);
+        repl_start(node, true, true);
+    }
+}
+
+static void do_hand_write(const struct fault *fault) {
+    (void)node_commit(&world.node[fault->a], (struct txn){.kind = TXN_INIT});
+}
+
+static void do_hand_reign(const struct fault *fault) {
+    struct node *node = &world.node[fault->a];
+    (void)node_commit(node, (struct txn){.kind = TXN_EPOCH, .epoch = node_epoch(node) + 1, .primary = fault->b});
+}
+
+static void do_slow_stop(const struct fault *fault) {
+    world.node[fault->a].stop_cost_ms = fault->much;
+}
+
+static void do_slow_stop_back(const struct fault *fault) {
+    world.node[fault->a].stop_cost_ms = 0;
 }
 
 static void do_loosen(const struct fault *fault) {
@@ -290,20 +316,35 @@ static void lie_in_wait(void *arg) {
     waiting[waiting_count++] = arg;
 }
 
+static bool counts_statements(const struct fault *fault) {
+    return fault->kind == FAULT_WATCHER_AT || fault->kind == FAULT_NODE_AT || fault->kind == FAULT_CUT_AT;
+}
+
+// Its moment has come: with the much'th statement, or with the one that it waits for.
+static bool is_due(struct fault *fault, const struct db_session *session, const char *sql) {
+    if (fault->cue) {
+        return strstr(sql, fault->cue) != NULL;
+    }
+    if (--fault->much > 0) {
+        return false;
+    }
+    fault->a = fault->kind == FAULT_WATCHER_AT ? session->host - HOST_WATCHER
+               : fault->kind == FAULT_NODE_AT  ? session->node->index
+                                               : session->host;
+    fault->b = session->node->index;
+    return true;
+}
+
 void faults_statement(const struct db_session *session, const char *sql) {
     bool reads = strncmp(sql, "INSERT INTO relevo.heartbeat", 28) == 0;  // not a step of an action
     for (int i = 0; i < waiting_count && !reads;) {
         struct fault *fault = waiting[i];
-        if (--fault->much > 0) {
+        if (!is_due(fault, session, sql)) {
             i++;
             continue;
         }
-        fault->a = fault->kind == FAULT_WATCHER_AT ? session->host - HOST_WATCHER
-                   : fault->kind == FAULT_NODE_AT  ? session->node->index
-                                                   : session->host;
-        fault->b = session->node->index;
         waiting[i] = waiting[--waiting_count];
-        sim_at(sim_now_ms() + (int64_t)sim_random(3), NULL, strike, fault);
+        sim_at(sim_now_ms() + (fault->cue ? 0 : (int64_t)sim_random(3)), NULL, strike, fault);
     }
 }
 
@@ -312,10 +353,8 @@ void plot_begin(const struct plot *plot, uint64_t kept) {
     waiting_count = 0;
     for (int i = 0; i < now.count; i++) {
         struct fault *fault = &now.faults[i];
-        bool at_statement =
-            fault->kind == FAULT_WATCHER_AT || fault->kind == FAULT_NODE_AT || fault->kind == FAULT_CUT_AT;
         if (kept >> i & 1) {
-            sim_at(fault->at_ms, NULL, at_statement ? lie_in_wait : strike, fault);
+            sim_at(fault->at_ms, NULL, fault->cue || counts_statements(fault) ? lie_in_wait : strike, fault);
         }
     }
 }
@@ -329,6 +368,7 @@ void plot_heal(void) {
         struct node *node = &world.node[i];
         node->name_gone = false;
         node->apply_cost_ms = 1;
+        node->stop_cost_ms = 0;
         node->overloaded_ms = node->locked_ms = 0;
         if (node->thaw_ms > sim_now_ms()) {
             node_freeze(node, 1);

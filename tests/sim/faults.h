@@ -35,9 +35,14 @@
     X(FAULT_HAND_STOP, "hand: stop replica", 2, hand_stop, none)                                                      \
     X(FAULT_HAND_OPEN, "hand: open", 2, hand_open, none)                                                              \
     X(FAULT_HAND_CLOSE, "hand: close", 2, hand_close, none)                                                           \
+    X(FAULT_HAND_FOLLOW, "hand: follow", 0, hand_follow, none)    /* node a from now on, node b */                    \
+    X(FAULT_HAND_WRITE, "hand: write", 0, hand_write, none)       /* a transaction of node a's own, closed or not */  \
+    X(FAULT_HAND_REIGN, "hand: newer reign", 0, hand_reign, none) /* node a holds the row of another epoch */         \
+    X(FAULT_SLOW_STOP, "slow stop", 0, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
-    X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead, mislead_back) /* who connects to node a anew reaches node b */ \
-    X(FAULT_RESTORE, "restored", 0, restore, none) /* node a, which is down, has much transactions of its own less */  \
+    X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead,                                                              \
+      mislead_back)                                /* who connects to node a anew reaches node b */                   \
+    X(FAULT_RESTORE, "restored", 0, restore, none) /* node a, which is down, has much transactions of its own less */ \
     X(FAULT_SWITCHOVER, "ask switchover", 5, switchover, none)                                                        \
     X(FAULT_FAILOVER, "ask failover", 3, failover, none)                                                              \
     X(FAULT_FORCE, "ask failover force", 2, force, none)                                                              \
@@ -56,6 +61,8 @@ struct fault {
     enum fault_kind kind;
     int64_t at_ms, ms, much;  // ms 0: until everything is healed
     int a, b;
+    const char
+        *cue;  // strikes at the first statement of a watcher with these words, before that arrives; NULL: at once
 };
 
 enum { FAULTS_MAX = 24 };

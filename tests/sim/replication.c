@@ -59,7 +59,11 @@ void repl_start(struct node *node, bool receiver, bool applier) {
 
 bool repl_stop_receiver(struct node *node) {
     struct replication *repl = &node->repl;
-    if (repl->receiver == THREAD_CONNECTING && repl->attempt_end_ms > sim_now_ms()) {
+    if (repl->receiver == THREAD_ON && node->stop_cost_ms > 0 && !repl->stop_asked) {
+        repl->attempt_end_ms = sim_now_ms() + node->stop_cost_ms;
+        step_at(node, repl->attempt_end_ms);
+    }
+    if (repl->receiver != THREAD_OFF && repl->attempt_end_ms > sim_now_ms()) {
         repl->stop_asked = true;
         return false;
     }

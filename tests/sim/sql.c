@@ -108,6 +108,11 @@ static enum sql_answer run_fence(struct db_session *session, const char *sql, st
     return SQL_DONE;
 }
 
+static enum sql_answer run_stay_closed(struct db_session *session, const char *sql, struct db_rows *rows,
+                                       struct err *err) {
+    return session->node->read_only ? run_fence(session, sql, rows, err) : SQL_DONE;
+}
+
 static enum sql_answer run_unfence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
     (void)rows;
@@ -287,6 +292,7 @@ static const struct {
     {"SELECT REPLACE(@@GLOBAL.gtid_executed", run_executed, false},
     {"SET SESSION lock_wait_timeout", run_lock_wait, false},
     {"SET GLOBAL super_read_only = ON", run_fence, true},
+    {"SET GLOBAL super_read_only = IF(@@GLOBAL.read_only, 1,", run_stay_closed, true},
     {"SET GLOBAL super_read_only = OFF", run_unfence, true},
     {"SET GLOBAL read_only = OFF", run_open, true},
     {"SET GLOBAL read_only = IF(NOW(6)", run_let_in, true},

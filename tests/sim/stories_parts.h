@@ -16,6 +16,10 @@ enum { A, B, C };
 #define BETWEEN(what, from, to, at, for)                                \
     {.kind = (what), .a = (from), .b = (to), .at_ms = (at), .ms = (for) \
     }
-#define SLOW(node, at, for)                                                                                \
+// Right before that statement of a watcher, whichever node it goes to.
+#define CUED(what, host, other, sql, at, for)                                            \
+    {.kind = (what), .a = (host), .b = (other), .at_ms = (at), .ms = (for), .cue = (sql) \
+    }
+#define SLOW(node, at, for)                                                                       \
     {.kind = FAULT_DELAY, .a = (node), .b = HOST_WATCHER, .at_ms = (at), .ms = (for), .much = 150 \
     }
