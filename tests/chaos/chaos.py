@@ -84,7 +84,10 @@ def main():
             wait_healthy(cluster)
             print(plan, end="", flush=True)
             begin = time.monotonic()
-            figures, findings = rounds.play(plan)
+            try:
+                figures, findings = rounds.play(plan)
+            except AssertionError as failure:  # it did not even begin, or end: that is a finding too
+                figures, findings = {}, [str(failure)]
             print("  " + ", ".join(f"{k} {v}" for k, v in figures.items()) + f"; {time.monotonic() - begin:.0f} s",
                   flush=True)
             if findings:

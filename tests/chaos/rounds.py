@@ -82,7 +82,8 @@ class Rounds:
         findings, converged = [], None
         disk_s = DISK_S if any(f.kind == "disk full" for f in plan.faults) else 0
         with Writer(cluster, pause=0.01) as writer:
-            writer.wait_acks(PORT[cluster.primary()], 10)
+            # The primary may change until then: a way back to the preferred node is begun some time after NORMAL.
+            wait_until(lambda: len(writer.acks(PORT[cluster.primary()])) >= 10, 20, "10 writes acknowledged by the primary")
             begin = time.monotonic()
             players = [threading.Thread(target=self._play, args=(fault, begin)) for fault in plan.faults]
             for player in players:
