@@ -34,9 +34,10 @@ GUARDS = {
         ("opened beside another", "        step_others_closed(context, request->target, -1, &outcome->err) &&\n", ""),
         ("opened before what it received is applied", " && step_drain(session, &outcome->err) &&", " &&"),
         ("opened while it waits for replicas", "step_go_alone(context, request, session, &outcome->err)", "true"),
+        ("a newer reign is not fenced", "                  no_newer_reign(session, request->old_epoch, &outcome->err) &&\n", ""),
         ("commits that wait are told", "lossless ? step_fence_waiting(", "false ? step_fence_waiting("),
         ("fenced by name, whoever answers", "step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&\n"
-         "                  (lossless", "step_open(context, request->target, NULL, &session, &outcome->err) &&\n                  (lossless"),
+         "                  no_newer", "step_open(context, request->target, NULL, &session, &outcome->err) &&\n                  no_newer"),
     ],
     "watcher/act_promote.c": [
         ("other receivers are stopped", "    stop_other_receivers(context, request, &others);\n", ""),

@@ -19,7 +19,7 @@ struct act_request {
     char target_uuid[NODE_UUID_SIZE];  // as observed when it was decided
     int old;                           // the primary until now, -1
     char old_uuid[NODE_UUID_SIZE];
-    uint64_t old_epoch;       // of the reign until now
+    uint64_t old_epoch;       // of the reign until now, the newest that is known
     uint64_t epoch;           // of the new reign
     bool forced;              // an operator accepts the loss
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none

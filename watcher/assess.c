@@ -61,10 +61,17 @@ static enum witness testimony(const struct view *view, int node) {
     if (!it || !assess_up(view, node) || !assess_follows_primary(view, node)) {
         return WITNESS_NONE;
     }
+    // What it says it said some time after it was asked: that we have not asked since, or were slow to hear it, proves
+    // nothing.
+    if (it->receiver == THREAD_ON && it->began_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS) {
+        return WITNESS_STREAMS;
+    }
+    if (view->in->now_ms - it->began_ms > ASKING_GAP_MS) {
+        return WITNESS_NONE;
+    }
     switch (it->receiver) {
         case THREAD_ON:
-            // Until when it was asked: that we have not asked since proves nothing.
-            return it->at_ms - memory->sign_ms <= HEARTBEAT_QUIET_MS ? WITNESS_STREAMS : WITNESS_LOST;
+            return WITNESS_LOST;
         case THREAD_CONNECTING:
             if (receiver_error_is_loss(it->receiver_errno)) {
                 return WITNESS_LOST;

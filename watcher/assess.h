@@ -102,6 +102,7 @@ const char *sync_view_name(enum sync_view sync);
 const char *fit_name(enum fit fit);
 
 enum {
+    ASKING_GAP_MS = 2500,       // no probe takes as long, nor a pause between two: we were frozen, or starved
     HEARTBEAT_QUIET_MS = 1600,  // three missed heartbeats of 0.5 s: a receiver that is ON but hears nothing
     STREAM_STALE_MS = 10000,    // a candidate whose stream ended this long before the primary was lost is stale
     ACK_PATIENCE_MS = 1000,     // a primary that waits for acknowledgements in vain is let go on alone after this
@@ -118,6 +119,8 @@ struct node_memory {
     int64_t answered_ms;  // last sign of life of any kind
     int64_t closing_ms;   // it said that it is shutting down, and has not served since
     int64_t hard_ms;      // first refused/gone since the last sign of life, 0 if none
+    int64_t asked_ms;     // since when it is asked without a gap: silence before that may have been ours
+    int64_t told_ms;      // when the last probe ended, whatever it brought
     char uuid[NODE_UUID_SIZE];
     char source_uuid[NODE_UUID_SIZE];  // of the stream below
     int64_t streamed_ms;               // last time its receiver was ON

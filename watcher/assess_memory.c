@@ -64,6 +64,22 @@ static void remember_stream(struct node_memory *memory, const struct observation
     (void)text_copy(memory->source_uuid, sizeof memory->source_uuid, seen_now->source_uuid);
 }
 
+// A frozen watcher hears, when it thaws, what was said long ago.
+static bool came_late(const struct observation *it) {
+    return it->at_ms - it->began_ms > ASKING_GAP_MS;
+}
+
+static void remember_asking(struct node_memory *memory, const struct observation *observation) {
+    bool gap = memory->told_ms && observation->began_ms - memory->told_ms > ASKING_GAP_MS;
+    if (memory->told_ms == 0) {
+        memory->asked_ms = memory->watched_ms;
+    }
+    if (gap || came_late(observation)) {
+        memory->asked_ms = observation->at_ms;
+    }
+    memory->told_ms = observation->at_ms;
+}
+
 void assess_remember(struct node_memory *memory, const struct observation *observation, int64_t now_ms) {
     if (memory->watched_ms == 0) {
         memory->watched_ms = now_ms;
@@ -72,6 +88,7 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
         return;
     }
     memory->serial = observation->serial;
+    remember_asking(memory, observation);
     if (observation->outcome == PROBE_OK) {
         memory->ok_ms = observation->at_ms;
         memory->answered_ms = observation->at_ms;
@@ -85,10 +102,15 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
         memory->closing_ms = 0;
     } else if (observation->outcome == PROBE_CLOSING) {
         memory->closing_ms = observation->at_ms;
-    } else if (outcome_is_hard(observation->outcome)) {
+    } else if (outcome_is_hard(observation->outcome) && !came_late(observation)) {
         memory->hard_ms = memory->hard_ms ? memory->hard_ms : observation->at_ms;
         memory->closing_ms = observation->closing_ms ? observation->closing_ms : memory->closing_ms;
     }
+}
+
+// For as long as it has been silent, we have asked.
+static bool asked(const struct node_memory *memory, int64_t now_ms, int64_t silent_ms) {
+    return now_ms - memory->asked_ms >= silent_ms && now_ms - memory->told_ms <= ASKING_GAP_MS;
 }
 
 enum reach assess_reach(const struct node_memory *memory, const struct observation *observation, int64_t now_ms,
@@ -101,13 +123,13 @@ enum reach assess_reach(const struct node_memory *memory, const struct observati
     if (memory->hard_ms) {
         return REACH_DEAD;
     }
-    if (silent) {
+    if (silent && asked(memory, now_ms, silent_ms)) {
         return REACH_SILENT;
     }
-    if (observation->outcome == PROBE_OK) {
+    if (!silent && observation->outcome == PROBE_OK) {
         return REACH_UP;
     }
-    if (observation_alive(observation)) {
+    if (!silent && observation_alive(observation)) {
         return REACH_ALIVE;
     }
     return memory->answered_ms ? REACH_MISSED : REACH_UNSEEN;

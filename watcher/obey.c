@@ -143,6 +143,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
                                       .why_msg = decision->why,
                                       .target = node,
                                       .old = -1,
+                                      .old_epoch = watcher->state.epoch,
                                       .decided_ms = watcher->now_ms};
         (void)text_copy(request.target_uuid, sizeof request.target_uuid, it->uuid);
         msg_render(decision->why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);

@@ -167,7 +167,9 @@ static void do_hand_write(const struct fault *fault) {
 
 static void do_hand_reign(const struct fault *fault) {
     struct node *node = &world.node[fault->a];
-    (void)node_commit(node, (struct txn){.kind = TXN_EPOCH, .epoch = node_epoch(node) + 1, .primary = fault->b});
+    uint64_t epoch = node_epoch(node) + 1;
+    check_epoch(&world.node[fault->b], epoch);
+    (void)node_commit(node, (struct txn){.kind = TXN_EPOCH, .epoch = epoch, .primary = fault->b});
 }
 
 static void do_slow_stop(const struct fault *fault) {

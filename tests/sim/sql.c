@@ -83,6 +83,16 @@ static bool hangs(const struct node *node) {
     return node_seen(node) < node->data.executed[node->index];
 }
 
+// One whose client does not wait for it any more goes on in the server.
+void sql_pending_fence(struct node *node) {
+    if (node->fencing_ms > sim_now_ms() && !hangs(node) && node->locked_ms <= sim_now_ms()) {
+        node->fencing_ms = 0;
+        check_fencing(node);
+        world_trace("%s is closed", node->name);
+        node->read_only = node->super_read_only = true;
+    }
+}
+
 // read_only first, then the lock that running statements hold off.
 static enum sql_answer run_fence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
@@ -180,6 +190,16 @@ static enum sql_answer run_epoch(struct db_session *session, const char *sql, st
         world_trace("%s records epoch %llu (rule %d)", node->name, epoch, rule);
         return sql_committed(session);
     }
+    return SQL_DONE;
+}
+
+static enum sql_answer run_newer_reign(struct db_session *session, const char *sql, struct db_rows *rows,
+                                       struct err *err) {
+    (void)err;
+    const struct node *node = session->node;
+    unsigned long long than = strtoull(strstr(sql, "epoch > ") + 8, NULL, 10);
+    bool its_own = node->epoch_txn && txn_at(node->epoch_txn)->primary == node->index;
+    sql_cell_text(rows, "count", its_own && node_epoch(node) > than ? "1" : "0");
     return SQL_DONE;
 }
 
@@ -288,6 +308,7 @@ static const struct {
     {"UPDATE relevo.epoch SET sync = 3", run_ended, true},
     {"UPDATE relevo.epoch SET sync = ", run_row_sync, true},
     {"SELECT @@GLOBAL.server_uuid", run_uuid, false},
+    {"SELECT COUNT(*) FROM relevo.epoch WHERE epoch > ", run_newer_reign, false},
     {"SELECT @@GLOBAL.gtid_executed", run_executed, false},
     {"SELECT REPLACE(@@GLOBAL.gtid_executed", run_executed, false},
     {"SET SESSION lock_wait_timeout", run_lock_wait, false},

@@ -9,6 +9,7 @@ enum { ER_SUPER_READ_ONLY = 1290, ER_LOCK_WAIT = 1205 };
 
 void sql_cell(struct db_rows *rows, const char *name, char *value);
 void sql_cell_text(struct db_rows *rows, const char *name, const char *value);
+void sql_pending_fence(struct node *node);  // after what it waits for is over
 enum sql_answer sql_committed(struct db_session *session);
 enum sql_answer sql_refuse(struct err *err, int number, const char *why);
 const char *sql_service_state(const struct node *node);

@@ -20,6 +20,7 @@ enum sql_answer run_let_through(struct db_session *session, const char *sql, str
     (void)err;
     if (sim_now_ms() <= session->until_ms) {
         node_let_through(session->node);
+        sql_pending_fence(session->node);
     }
     return SQL_DONE;
 }

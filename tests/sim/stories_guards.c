@@ -149,6 +149,25 @@ static const struct story stories[] = {
       .count = 2,
       .faults = {ON(FAULT_PAUSE, A, 4000, 9000), ON(FAULT_HAND_OPEN, C, 7300, 1)}},
      false},
+    {"newer-reign-before-the-fence",
+     "Another watcher, which was given the lease by a Redis that had lost it, makes a primary of the very node that this one is "
+     "about to close.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 12000,
+      .count = 2,
+      .faults = {ON(FAULT_HAND_OPEN, B, 4000, 1),
+                 CUED(FAULT_HAND_REIGN, B, B, "SELECT COUNT(*) FROM relevo.epoch", 4000, 1)}},
+     false},
+    {"frozen-hears-what-was",
+     "The watcher freezes while it asks replicas that have lost the primary, which returns meanwhile: what it hears when it thaws "
+     "is old, and that it did not ask is no silence.",
+     {.nodes = 3,
+      .watchers = 1,
+      .heal_ms = 18000,
+      .count = 2,
+      .faults = {ON(FAULT_ISOLATE, A, 6388, 3827), ON(FAULT_PAUSE_WATCHER, 0, 8008, 6343)}},
+     false},
     {"frozen-fence",
      "A watcher freezes right before it closes a node that somebody opened. Another one closes it, later makes it the "
      "primary; the"

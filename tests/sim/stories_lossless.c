@@ -208,7 +208,7 @@ static const struct story stories[] = {
       .lossless = true,
       .heal_ms = 14000,
       .count = 2,
-      .faults = {KILL(B, 6000, 2500), CUED(FAULT_HAND_REIGN, A, B, "SELECT @@GLOBAL.read_only, MAX(epoch)", 8500, 1)}},
+      .faults = {KILL(B, 6000, 2500), CUED(FAULT_HAND_REIGN, A, A, "SELECT @@GLOBAL.read_only, MAX(epoch)", 8500, 1)}},
      false},
     {"lossless-loosened-at-the-proof",
      "Lossless: somebody switches semi-sync off right before the commit that is to prove that the primary waits: it "

@@ -50,6 +50,9 @@ static void silence_begins_at_the_limit(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
+    it.now_ms = CLUSTER_T0 + CLUSTER_SILENT_MS / 2;
+    (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+    (void)cluster_judge(&it);
     it.now_ms = CLUSTER_T0 + CLUSTER_SILENT_MS - 1;
     (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
     assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_MISSED);
@@ -59,15 +62,49 @@ static void silence_begins_at_the_limit(void **state) {
     assert_int_equal(cluster_judge(&it).view, PRIMARY_SILENT);
 }
 
-// A prober that hangs delivers nothing: the old answer must not count for ever.
-static void an_old_answer_is_silence(void **state) {
+// A prober that hangs delivers nothing: the old answer must not count for ever; but it did not ask.
+static void an_old_answer_is_no_answer(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
     it.now_ms += CLUSTER_SILENT_MS - 1;
     assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_UP);
     it.now_ms++;
-    assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_SILENT);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_MISSED);
+}
+
+// We were frozen, or starved: for as long as nobody was asked, nobody was silent.
+static void silence_counts_while_we_ask(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.now_ms += 2 * CLUSTER_SILENT_MS;  // no probe in between
+    (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+    assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_MISSED);
+    for (int64_t until_ms = it.now_ms + CLUSTER_SILENT_MS - 100; it.now_ms < until_ms;) {
+        it.now_ms += 100;
+        (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+        assert_int_equal(cluster_judge(&it).view, PRIMARY_MISSED);
+    }
+    it.now_ms += 100;
+    (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_SILENT);
+    struct observation *late = cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+    late->began_ms = it.now_ms - ASKING_GAP_MS - 1;  // one probe that took that long is a gap too
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_MISSED);
+}
+
+// It was said before we froze.
+static void a_refusal_that_comes_late_is_none(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.now_ms += ASKING_GAP_MS + 1;
+    struct observation *late = cluster_see(&it, NODE_A, PROBE_REFUSED);
+    late->began_ms = CLUSTER_T0;
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_MISSED);
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_DEAD);
 }
 
 static void a_node_never_heard_is_given_the_same_time(void **state) {
@@ -81,8 +118,8 @@ static void a_node_never_heard_is_given_the_same_time(void **state) {
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].reach, REACH_UNSEEN);
     assert_false(cluster_judge(&it).settled);
     it.now_ms++;
-    assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_SILENT); // no observation at all
-    assert_int_equal(cluster_judge(&it).nodes[NODE_B].reach, REACH_SILENT); // a timeout, and never an answer
+    assert_int_equal(cluster_judge(&it).nodes[NODE_A].reach, REACH_SILENT);  // no observation at all
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].reach, REACH_SILENT);  // a timeout, and never an answer
     assert_true(cluster_judge(&it).settled);
 }
 
@@ -92,7 +129,7 @@ static void one_refusal_counts_until_it_answers(void **state) {
     (void)cluster_healthy(&it);
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     assert_int_equal(cluster_judge(&it).view, PRIMARY_DEAD);
-    (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT); // a host that is going down: first its port, then its network
+    (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);  // a host that is going down: first its port, then its network
     assert_int_equal(cluster_judge(&it).view, PRIMARY_DEAD);
     (void)cluster_see(&it, NODE_A, PROBE_STARTING);
     assert_int_equal(cluster_judge(&it).view, PRIMARY_ALIVE);
@@ -110,7 +147,7 @@ static void answers_of_any_kind_break_the_silence(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
-    for (int i = 0; i < 100; i++) { // too many connections, for ten seconds
+    for (int i = 0; i < 100; i++) {  // too many connections, for ten seconds
         it.now_ms += 100;
         (void)cluster_see(&it, NODE_A, PROBE_OVERLOADED);
         assert_int_equal(cluster_judge(&it).view, PRIMARY_ALIVE);
@@ -128,8 +165,8 @@ static void what_was_seen_counts_once(void **state) {
     (void)cluster_judge(&it);
     int64_t hard_ms = it.memory.nodes[NODE_A].hard_ms;
     it.now_ms += 500;
-    (void)cluster_judge(&it);                      // the same observation
-    (void)cluster_see(&it, NODE_A, PROBE_REFUSED); // another one
+    (void)cluster_judge(&it);                       // the same observation
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);  // another one
     (void)cluster_judge(&it);
     assert_int_equal(it.memory.nodes[NODE_A].hard_ms, hard_ms);
 }
@@ -141,7 +178,7 @@ static void shutting_down_is_told_from_dying(void **state) {
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
     (void)cluster_see(&it, NODE_A, PROBE_CLOSING);
-    assert_int_equal(cluster_judge(&it).view, PRIMARY_MISSED); // it may still let commits finish
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_MISSED);  // it may still let commits finish
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     assert_int_equal(cluster_judge(&it).view, PRIMARY_CLOSING);
     (void)cluster_serves(&it, NODE_A, ALL);
@@ -188,7 +225,7 @@ static void an_open_primary_is_the_recorded_server(void **state) {
     assert_int_equal(cluster_judge(&it).view, PRIMARY_NONE);
     assert_int_equal(cluster_judge(&it).primary, -1);
     (void)text_copy(it.state.primary, sizeof it.state.primary, "not-configured");
-    assert_int_equal(cluster_judge(&it).view, PRIMARY_FOREIGN); // somebody serves that we cannot see: elect nobody
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_FOREIGN);  // somebody serves that we cannot see: elect nobody
 }
 
 static int ahead(const char *held, const char *received, const char *executed, bool open) {
@@ -205,11 +242,11 @@ static int ahead(const char *held, const char *received, const char *executed, b
 static void a_primary_that_lost_its_own_transactions_is_told(void **state) {
     (void)state;
     assert_int_equal(ahead(UUID_A ":1-8", "", ALL, false), NODE_B);
-    assert_int_equal(ahead(UUID_A ":1-8", UUID_A ":9", UUID_A ":1-8", false), NODE_B); // received, not applied
+    assert_int_equal(ahead(UUID_A ":1-8", UUID_A ":9", UUID_A ":1-8", false), NODE_B);  // received, not applied
     assert_int_equal(ahead(ALL, "", ALL, false), -1);
-    assert_int_equal(ahead(ALL, "", UUID_A ":1-8", false), -1);                // it made more, which is the rule
-    assert_int_equal(ahead(ALL, "", ALL "," UUID_B ":1", false), -1);          // b's own errand
-    assert_int_equal(ahead(UUID_A ":1-8", "", ALL, true), -1);                 // open: it made more since it was asked
+    assert_int_equal(ahead(ALL, "", UUID_A ":1-8", false), -1);        // it made more, which is the rule
+    assert_int_equal(ahead(ALL, "", ALL "," UUID_B ":1", false), -1);  // b's own errand
+    assert_int_equal(ahead(UUID_A ":1-8", "", ALL, true), -1);         // open: it made more since it was asked
 }
 
 // --- testimony ---
@@ -223,7 +260,7 @@ static enum witness testimony_of(struct cluster *it, enum thread_state receiver,
     (void)cluster_judge(it);
     it->now_ms = CLUSTER_T0 + after_ms;
     struct observation *seen = cluster_follows(it, NODE_B, receiver, ALL);
-    seen->source_heartbeats = receiver == THREAD_ON ? heartbeats : 0; // nothing came since
+    seen->source_heartbeats = receiver == THREAD_ON ? heartbeats : 0;  // nothing came since
     seen->receiver_errno = receiver_errno;
     return cluster_judge(it).witness;
 }
@@ -275,8 +312,35 @@ static void a_late_observation_is_no_testimony(void **state) {
     (void)cluster_judge(&it);
     it.now_ms += HEARTBEAT_QUIET_MS + 500;
     assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);
-    it.now_ms = CLUSTER_T0 + CLUSTER_SILENT_MS; // now the replica does not answer either
+    it.now_ms = CLUSTER_T0 + CLUSTER_SILENT_MS;  // now the replica does not answer either
     assert_int_equal(cluster_judge(&it).witness, WITNESS_NONE);
+}
+
+// What it said before we froze: that it heard the primary a moment before, or had lost it for a moment.
+static void an_answer_that_came_late_is_no_testimony(void **state) {
+    (void)state;
+    for (int connecting = 0; connecting < 2; connecting++) {
+        AUTO_CLUSTER struct cluster it = cluster_of(2);
+        (void)cluster_healthy(&it);
+        uint64_t heartbeats = it.seen[NODE_B]->source_heartbeats;
+        it.now_ms += ASKING_GAP_MS + 1000;
+        (void)cluster_see(&it, NODE_A, PROBE_TIMEOUT);
+        struct observation *late = cluster_follows(&it, NODE_B, connecting ? THREAD_CONNECTING : THREAD_ON, ALL);
+        late->began_ms = CLUSTER_T0 + 100;
+        late->source_heartbeats = connecting ? 0 : heartbeats;
+        assert_int_equal(cluster_judge(&it).witness, connecting ? WITNESS_NONE : WITNESS_STREAMS);
+    }
+}
+
+// An answer that is on its way for as long as slow networks take counts.
+static void a_slow_answer_is_a_testimony(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    it.now_ms += ASKING_GAP_MS;
+    struct observation *slow = cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
+    slow->began_ms = CLUSTER_T0;
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_LOST);
 }
 
 static void a_transaction_is_a_sign_of_life_too(void **state) {
@@ -333,7 +397,7 @@ static void whoever_never_streamed_from_it_has_not_lost_it(void **state) {
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
-    assert_int_equal(cluster_judge(&it).witness, WITNESS_UNSURE); // about to connect, or about to fail
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_UNSURE);  // about to connect, or about to fail
 
     // b streamed from a; now c is the primary and b was told to follow it a moment ago.
     AUTO_CLUSTER struct cluster turned = cluster_of(3);
@@ -356,13 +420,13 @@ static void who_follows_somebody_else_says_nothing(void **state) {
     (void)cluster_see(&it, NODE_C, PROBE_TIMEOUT);
     struct observation *seen = cluster_follows(&it, NODE_B, THREAD_ON, ALL);
     (void)text_copy(seen->source_uuid, sizeof seen->source_uuid, UUID_C);
-    assert_int_equal(cluster_judge(&it).witness, WITNESS_NONE); // its source_host may say a: names move
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_NONE);  // its source_host may say a: names move
 
     AUTO_CLUSTER struct cluster restarted = cluster_of(2);
     (void)cluster_healthy(&restarted);
     (void)cluster_see(&restarted, NODE_A, PROBE_REFUSED);
     seen = cluster_follows(&restarted, NODE_B, THREAD_CONNECTING, ALL);
-    *seen->source_uuid = '\0'; // it has not connected since its start: the name counts
+    *seen->source_uuid = '\0';  // it has not connected since its start: the name counts
     assert_int_equal(cluster_judge(&restarted).witness, WITNESS_LOST);
     seen = cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
     *seen->source_uuid = '\0';
@@ -376,11 +440,11 @@ static void the_most_cautious_witness_wins(void **state) {
     (void)cluster_healthy(&it);
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
-    assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS); // c still does
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);  // c still does
     (void)cluster_follows(&it, NODE_C, THREAD_CONNECTING, ALL);
     it.memory.nodes[NODE_C].streamed_ms = 0;
     assert_int_equal(cluster_judge(&it).witness, WITNESS_UNSURE);
-    (void)cluster_see(&it, NODE_C, PROBE_TIMEOUT); // who does not answer cannot testify
+    (void)cluster_see(&it, NODE_C, PROBE_TIMEOUT);  // who does not answer cannot testify
     assert_int_equal(cluster_judge(&it).witness, WITNESS_LOST);
     (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT);
     assert_int_equal(cluster_judge(&it).witness, WITNESS_NONE);
@@ -420,7 +484,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_outcome_has_its_weight),
         cmocka_unit_test(silence_begins_at_the_limit),
-        cmocka_unit_test(an_old_answer_is_silence),
+        cmocka_unit_test(an_old_answer_is_no_answer),
+        cmocka_unit_test(silence_counts_while_we_ask),
+        cmocka_unit_test(a_refusal_that_comes_late_is_none),
         cmocka_unit_test(a_node_never_heard_is_given_the_same_time),
         cmocka_unit_test(one_refusal_counts_until_it_answers),
         cmocka_unit_test(answers_of_any_kind_break_the_silence),
@@ -431,6 +497,8 @@ int main(void) {
         cmocka_unit_test(an_open_primary_is_the_recorded_server),
         cmocka_unit_test(a_receiver_testifies_by_state_and_error),
         cmocka_unit_test(a_late_observation_is_no_testimony),
+        cmocka_unit_test(an_answer_that_came_late_is_no_testimony),
+        cmocka_unit_test(a_slow_answer_is_a_testimony),
         cmocka_unit_test(a_primary_that_lost_its_own_transactions_is_told),
         cmocka_unit_test(a_transaction_is_a_sign_of_life_too),
         cmocka_unit_test(a_transaction_in_transfer_is_a_sign_of_life),
