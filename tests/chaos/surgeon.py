@@ -3,7 +3,7 @@ import threading
 
 from lib import engine
 from lib.cluster import NODES
-from lib.run import DEV_IMAGE, sh, sh_result
+from lib.run import DEV_IMAGE, sh, sh_result, wait_until
 
 NAME = "relevo-test-surgeon"
 FILLER = ".chaos-filler"
@@ -54,14 +54,23 @@ class Surgeon:
                     self._tables(sink, *(f"-D {line} || true" for line in lines))
         return cure
 
+    def _flush(self, container):
+        """True: no packet is dropped any more. One that went down meanwhile comes back with a new network."""
+        if engine.status(container) not in ("running", "paused"):
+            return True
+        try:
+            self._tables(container, "-F")
+        except AssertionError:
+            return False
+        return True
+
     def heal(self):
-        for container in self.touched:
-            if engine.status(container) in ("running", "paused"):
-                self._tables(container, "-F")
-        self.touched.clear()
         if engine.status(NAME) == "running":
             for node in NODES:
                 self.empty_disk(node)
+        for container in self.touched:
+            wait_until(lambda: self._flush(container), 20, f"{container} drops no packets")
+        self.touched.clear()
 
     def fill_disk(self, node):
         sh("docker", "exec", NAME, "sh", "-c",
