@@ -128,6 +128,7 @@ GUARDS = {
         ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),
     ],
     "watcher/obey.c": [
+        ("what is being repaired is not opened", "    if (watcher->repairing == target) {", "    if (false) {"),
         ("fences come first", "if ((decision.act == ACT_FENCE) == (pass == 0)) {", "if (pass == 0) {"),
         ("each attempt has an epoch of its own", ".epoch = newest + 1,", ".epoch = watcher->state.epoch + 1,"),
     ],

@@ -42,6 +42,9 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
     if (!it || it->outcome != PROBE_OK) {
         return;  // it went away within this very tick; the next one decides anew
     }
+    if (watcher->repairing == target) {
+        return;  // a fence that still waits for a lock there would close what is opened: the repair ends within seconds
+    }
     uint64_t newest = watcher->state.epoch > watcher->reserved_epoch ? watcher->state.epoch : watcher->reserved_epoch;
     // A primary that is reopened because its failover or switchover was cut off after the epoch row: that ends only
     // now.

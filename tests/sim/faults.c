@@ -150,7 +150,10 @@ static void do_hand_open(const struct fault *fault) {
 }
 
 static void do_hand_close(const struct fault *fault) {
-    world.node[fault->a].read_only = world.node[fault->a].super_read_only = true;
+    struct node *node = &world.node[fault->a];
+    if (node_seen(node) == node->data.executed[node->index]) {  // behind commits that wait it would wait too
+        node->read_only = node->super_read_only = true;
+    }
 }
 
 static void do_hand_follow(const struct fault *fault) {
