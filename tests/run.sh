@@ -48,7 +48,7 @@ if [[ ${1:-} == --bench ]]; then
     shift
     variant release services
     knobs=()
-    for name in KILLS STOPS PAUSES SCRIPTED MODE MEGABYTES RUNS CLONES COPY_MB COPY_RUNS ONLY; do
+    for name in KILLS STOPS PAUSES SCRIPTED MODE MEGABYTES RUNS CLONES POOL_MB COPY_MB COPY_RUNS ONLY; do
         if [[ -n ${!name:-} ]]; then knobs+=("$name=${!name}"); fi
     done
     exec compose/workshop.sh --docker env "${knobs[@]}" python3 "$@"

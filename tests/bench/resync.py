@@ -4,7 +4,7 @@
 Two servers and db-resync. The node gets 1,000 transactions that the primary lacks (updates, deletes and inserts all over a
 large table, and rows of the shop), is killed and started; the clock runs from the moment it accepts connections, which
 is when its job is queued, to the moment it streams with everything that the primary has. By rewind, by catch-up (nothing
-diverged), and by clone, beside 100 MB and 1 GB of data (MEGABYTES, RUNS and CLONES in the environment change that). Then the
+diverged), and by clone, beside 100 MB and 1 GB of data (MEGABYTES, RUNS, CLONES and POOL_MB in the environment change that). Then the
 copies by themselves: copies.py (COPY_MB, COPY_RUNS; COPY_MB=0 for none, ONLY=copies for nothing else).
 
 Ends with 1 if a figure misses its mark: rewind within 3 s, and alike within 20 % or 0.2 s whatever the size; catch-up within 1 s.
@@ -28,6 +28,7 @@ SIZES_MB = [] if os.environ.get("ONLY") == "copies" else [int(size) for size in 
 RUNS = int(os.environ.get("RUNS", 7))
 CLONES = int(os.environ.get("CLONES", 2))
 TRANSACTIONS = 1000
+POOL_MB = int(os.environ.get("POOL_MB", 1000))  # a server with gigabytes of data has more than the tests' servers
 COPY_MB = int(os.environ.get("COPY_MB", 1000))
 REWIND_S, CATCHUP_S, SPREAD, SPREAD_LEAST_S = 3.0, 1.0, 0.2, 0.2
 ROW_BYTES = 1000
@@ -118,6 +119,8 @@ def series(lab, what, runs, count, method="auto"):
 def main():
     missed, medians = [], []
     lab = Lab("relevo-bench-resync")
+    lab.pool_mb = POOL_MB
+    print(f"each server has a buffer pool of {POOL_MB} MB; it is empty when a node that was killed starts")
     try:
         lab.up()
         lab.start_service()

@@ -66,6 +66,7 @@ class Lab:
         self.rescued = BUILD / "test" / f"{name}-rescued"
         self.jobs = 0
         self.epoch = 7
+        self.pool_mb = 64  # of each server
         self.is_up = False
 
     # ---- containers --------------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ class Lab:
            "-v", f"{ROOT}/compose/mysql/initdb/10-accounts.sh:/docker-entrypoint-initdb.d/10-accounts.sh:ro",
            "-v", f"{ROOT}/compose/mysql/initdb/90-fence.sh:/docker-entrypoint-initdb.d/90-fence.sh:ro",
            *files, *docker, MYSQL_IMAGE, "mysqld", f"--server-id={server_id}", f"--report-host={node}",
-           "--innodb-buffer-pool-size=64M", *flags, timeout=120)
+           f"--innodb-buffer-pool-size={self.pool_mb}M", *flags, timeout=120)
 
     def wait_ready(self, node, timeout=120):
         wait_until(lambda: self.value(node, "SELECT @@port") == 3306, timeout, f"{node} answers", every=0.3)
