@@ -2,10 +2,6 @@
 // which gets its epoch row), fence it, or make it forget the source that it followed.
 #include "watcher/act_steps.h"
 
-#include "common/text.h"
-
-enum { STATEMENT_MS = 3000, MYSQL_NO_SUCH_TABLE = 1146 };
-
 // The recorded primary may have come back with less than it had (rule 169).
 static bool lost_nothing(const struct act_context *context, const struct act_request *request,
                          struct db_session *session, struct err *err) {
@@ -34,25 +30,13 @@ void act_open(const struct act_context *context, const struct act_request *reque
     outcome->ok = outcome->reign == REIGN_OPEN;
 }
 
-// Redis may have lost the lease, so that another watcher leads too: what that opened is for the next look to learn.
-static bool no_newer_reign(struct db_session *session, uint64_t epoch, struct err *err) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    if (!db_queryf(session, STATEMENT_MS, &rows, err,
-                   "SELECT COUNT(*) FROM relevo.epoch WHERE epoch > %llu AND primary_uuid = @@GLOBAL.server_uuid",
-                   (unsigned long long)epoch)) {
-        return err->number == MYSQL_NO_SUCH_TABLE;  // a node that never was in a cluster
-    }
-    return text_equal(db_cell(rows, 0, 0, NULL), "0") ||
-           err_set(err, ERR_CONFLICT, 0, "it was opened in a newer reign than %llu", (unsigned long long)epoch);
-}
-
 void act_fence(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
     AUTO_SESSION struct db_session *session = NULL;
     bool lossless = context->settings->mode == MODE_LOSSLESS;
     outcome->ok = step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&
-                  no_newer_reign(session, request->old_epoch, &outcome->err) &&
-                  (lossless ? step_fence_waiting(context, request->target, request->target_uuid, session, &outcome->err)
-                            : step_fence(context, request->target, request->target_uuid, session, &outcome->err));
+                  (lossless ? step_fence_waiting(context, request, session, &outcome->err)
+                            : step_fence(context, request->target, request->target_uuid, request->old_epoch, session,
+                                         &outcome->err));
 }
 
 void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

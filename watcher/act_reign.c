@@ -55,7 +55,9 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
                    settings->nodes[request->target].name, epoch, REBUILD_SCHEMA);
 }
 
-bool step_still_leads(const struct act_context *context, struct err *err) {
+// The last look before the point of no return: another watcher may have been given the lease while we froze, or while
+// the applier drained.
+static bool still_leads(const struct act_context *context, struct err *err) {
     struct lease lease;
     publish_lease(context->publish, &lease);
     return lease_lasts(&lease, clock_mono_ms(), LICENCE_MS) ||
@@ -82,7 +84,7 @@ static bool open_in_reign(const struct act_context *context, struct db_session *
     return (source_later || step_forget_source(session, err)) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF", err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && step_license(session, err) &&
-           step_still_leads(context, err) && let_in(session, err);
+           still_leads(context, err) && let_in(session, err);
 }
 
 enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
@@ -90,7 +92,7 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     const struct settings *settings = context->settings;
     enum reign reign = REIGN_NOT_BEGUN;
     // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
-    if (step_still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
         ensure_tables(session, err) && step_license(session, err)) {
         reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
                 : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
@@ -128,7 +130,7 @@ static bool reign_goes_on(struct db_session *session, uint64_t epoch, struct err
 
 bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch, struct err *err) {
     // The licence comes first, so that a watcher that freezes after any of these looks comes too late.
-    return step_license(session, err) && step_still_leads(context, err) && reign_goes_on(session, epoch, err) &&
+    return step_license(session, err) && still_leads(context, err) && reign_goes_on(session, epoch, err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && let_in(session, err);
 }

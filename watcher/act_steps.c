@@ -78,14 +78,28 @@ bool step_end_sessions(const struct act_context *context, int node, const char *
     return true;
 }
 
-bool step_fence(const struct act_context *context, int node, const char *uuid, struct db_session *session,
-                struct err *err) {
+bool step_no_newer_reign(struct db_session *session, uint64_t epoch, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_queryf(session, STATEMENT_MS, &rows, err,
+                   "SELECT COUNT(*) FROM relevo.epoch WHERE epoch > %llu AND primary_uuid = @@GLOBAL.server_uuid",
+                   (unsigned long long)epoch)) {
+        // No such table, or somebody locked it. Two that take writes are worse than one that is closed for a moment.
+        bool alive = db_alive(session);
+        *err = alive ? (struct err){0} : *err;
+        return alive;
+    }
+    return text_equal(db_cell(rows, 0, 0, NULL), "0") ||
+           err_set(err, ERR_CONFLICT, 0, "it was opened in a newer reign than %llu", (unsigned long long)epoch);
+}
+
+bool step_fence(const struct act_context *context, int node, const char *uuid, uint64_t epoch,
+                struct db_session *session, struct err *err) {
     if (!db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_WAIT_S)) {
         return false;
     }
     for (int attempt = 1;; attempt++) {
-        if (!step_still_leads(context, err)) {
-            return false;
+        if (!step_no_newer_reign(session, epoch, err)) {
+            return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
         }
         if (db_exec(session, STATEMENT_MS + FENCE_WAIT_S * 1000, "SET GLOBAL super_read_only = ON", err)) {
             break;

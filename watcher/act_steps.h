@@ -20,17 +20,17 @@ bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms
 bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret, struct err *err);
 
 // Closes the node to writers: super_read_only=ON. Waits at most about a second for running statements and commits, then
-// ends the sessions that stand in the way and tries again. Only while this watcher leads: by now the node may be another
-// watcher's primary.
-bool step_fence(const struct act_context *context, int node, const char *uuid, struct db_session *session,
-                struct err *err);
+// ends the sessions that stand in the way and tries again. epoch: the newest that is known.
+bool step_fence(const struct act_context *context, int node, const char *uuid, uint64_t epoch,
+                struct db_session *session, struct err *err);
+
+// The node has not become the primary of a reign after that epoch. Before it is closed: we may have frozen since that was
+// decided, or Redis have lost the lease so that another watcher leads too. Waits for as long as lock_wait_timeout of the
+// session says.
+bool step_no_newer_reign(struct db_session *session, uint64_t epoch, struct err *err);
 
 // super_read_only=ON on a node that is closed. One that another watcher opened while we froze stays open.
 bool step_stay_closed(struct db_session *session, struct err *err);
-
-// No other watcher can lead within LICENCE_MS from now, by what Redis said last: the last look before what cannot be
-// taken back.
-bool step_still_leads(const struct act_context *context, struct err *err);
 
 // Ends the sessions of everybody but us, the replication and the server itself.
 bool step_end_sessions(const struct act_context *context, int node, const char *uuid, struct err *err);
@@ -97,8 +97,8 @@ bool step_suit(struct db_session *session, struct err *err);
 
 // Closes a node whose commits may wait for acknowledgements that never come: its clients are cut off before the commits
 // are let through, so that nobody is told that they are done.
-bool step_fence_waiting(const struct act_context *context, int node, const char *uuid, struct db_session *session,
-                        struct err *err);
+bool step_fence_waiting(const struct act_context *context, const struct act_request *request,
+                        struct db_session *session, struct err *err);
 
 // Enough of the nodes that vouch have their receiver stopped, are in the life in which they vouched, and the target
 // holds all that they hold. stopped: nodes whose receiver this act has stopped.

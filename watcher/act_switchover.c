@@ -88,7 +88,7 @@ void act_switchover(const struct act_context *context, const struct act_request 
         !step_open(context, request->old, request->old_uuid, &old, &outcome->err)) {
         return;
     }
-    if (!step_fence(context, request->old, request->old_uuid, old, &outcome->err)) {
+    if (!step_fence(context, request->old, request->old_uuid, request->old_epoch, old, &outcome->err)) {
         undo(context, request, old, outcome);  // read_only may be on already though the rest failed
         return;
     }

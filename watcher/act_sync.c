@@ -15,6 +15,7 @@ enum {
     STATEMENT_MS = 3000,
     BARRIER_MS = 1500,    // for the first acknowledged commit
     ROUND_TRIP_MS = 500,  // what that asking may take at most
+    LOOK_WAIT_S = 1,
     FENCE_PENDING_S = 8,  // the fence holds off new commits for longer than that licence lasts
     MYSQL_UNKNOWN_VARIABLE = 1193,
 };
@@ -211,15 +212,18 @@ static bool fence_took_hold(struct db_session *second, uint64_t fencing, bool *r
 }
 
 // While the fence is pending no commit can begin. Those that wait end with their clients cut off.
-bool step_fence_waiting(const struct act_context *context, int node, const char *uuid, struct db_session *session,
-                        struct err *err) {
+bool step_fence_waiting(const struct act_context *context, const struct act_request *request,
+                        struct db_session *session, struct err *err) {
     AUTO_SESSION struct db_session *second = NULL;
+    int node = request->target;
+    const char *uuid = request->target_uuid;
     static const char fence_sql[] = "SET GLOBAL super_read_only = ON";
     bool pending = false;
     return step_open(context, node, uuid, &second, err) &&
            db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_PENDING_S) &&
-           license(second, 0, err) && step_still_leads(context, err) && db_begin(session, fence_sql, err) &&
-           fence_took_hold(second, db_connection_id(session), &pending, err) &&
+           db_execf(second, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", LOOK_WAIT_S) &&
+           step_no_newer_reign(second, request->old_epoch, err) && license(second, 0, err) &&
+           db_begin(session, fence_sql, err) && fence_took_hold(second, db_connection_id(session), &pending, err) &&
            (!pending || (step_end_sessions(context, node, uuid, err) && let_through(second, err))) &&
            db_end(session, STATEMENT_MS, fence_sql, err) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = OFF", err);

@@ -121,14 +121,16 @@ static const struct story stories[] = {
                  {.kind = FAULT_DELAY, .a = B, .b = HOST_WATCHER, .at_ms = 4010, .ms = 30000, .much = 1300}}},
      false},
     {"fence-that-waits-during-failover",
-     "A switchover that is cut off leaves the target not fully closed, and a long statement keeps it from being closed when the "
+     "A switchover that is cut off leaves the target not fully closed, and a long statement keeps it from being closed "
+     "when the "
      "primary dies: the fence must not hit it once it is the primary.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 16000,
       .count = 4,
       .faults = {SWITCHOVER(B, 4000), ON(FAULT_LOCK, B, 4005, 4500),
-                 CUED(FAULT_KILL_WATCHER, 0, 0, "SELECT COUNT(*) FROM information_schema.TABLES", 4000, 500), KILL(A, 4800, 6000)}},
+                 CUED(FAULT_KILL_WATCHER, 0, 0, "SELECT COUNT(*) FROM information_schema.TABLES", 4000, 500),
+                 KILL(A, 4800, 6000)}},
      false},
     {"switchover-behind-a-lock",
      "A long statement keeps the old primary from closing: it is ended.",
@@ -160,7 +162,8 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 4000, 9000), ON(FAULT_HAND_OPEN, C, 7300, 1)}},
      false},
     {"newer-reign-before-the-fence",
-     "Another watcher, which was given the lease by a Redis that had lost it, makes a primary of the very node that this one is "
+     "Another watcher, which was given the lease by a Redis that had lost it, makes a primary of the very node that "
+     "this one is "
      "about to close.",
      {.nodes = 2,
       .watchers = 1,
@@ -170,7 +173,8 @@ static const struct story stories[] = {
                  CUED(FAULT_HAND_REIGN, B, B, "SELECT COUNT(*) FROM relevo.epoch", 4000, 1)}},
      false},
     {"frozen-hears-what-was",
-     "The watcher freezes while it asks replicas that have lost the primary, which returns meanwhile: what it hears when it thaws "
+     "The watcher freezes while it asks replicas that have lost the primary, which returns meanwhile: what it hears "
+     "when it thaws "
      "is old, and that it did not ask is no silence.",
      {.nodes = 3,
       .watchers = 1,
@@ -187,7 +191,8 @@ static const struct story stories[] = {
       .heal_ms = 24000,
       .count = 3,
       .faults = {ON(FAULT_HAND_OPEN, B, 4000, 1),
-                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET SESSION lock_wait_timeout", 4000, 16000), SWITCHOVER(B, 15000)}},
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SELECT COUNT(*) FROM relevo.epoch", 4000, 16000),
+                 SWITCHOVER(B, 15000)}},
      false},
     {"frozen-fence-lossless",
      "Lossless: the same with a stale primary, whose commits wait.",
@@ -197,7 +202,8 @@ static const struct story stories[] = {
       .heal_ms = 34000,
       .count = 3,
       .faults = {ON(FAULT_PAUSE, A, 6000, 6000),
-                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET SESSION lock_wait_timeout", 11000, 16000), SWITCHOVER(A, 23000)}},
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SELECT COUNT(*) FROM relevo.epoch", 11000, 16000),
+                 SWITCHOVER(A, 23000)}},
      false},
     {"frozen-election-lossless",
      "Lossless: a watcher freezes right before it opens the first primary. Another one opens it; the first thaws: it "
