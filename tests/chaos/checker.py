@@ -9,6 +9,7 @@ from lib.writer import SCHEMA, TABLE
 
 QUIET_S = 0.25  # a port that acknowledges nothing for longer has stopped; writes come every few milliseconds
 GRACE_S = 5.0   # what a fault leaves behind: a service that starts, a stale primary that is reached again and fenced
+HEARD_LATE_S = 0.1
 ROW = re.compile(rf"### INSERT INTO `{SCHEMA}`\.`{TABLE}`\n### SET\n###   @1=(-?\d+)")
 
 
@@ -46,9 +47,15 @@ def reigns(records, port):
 
 
 def both(records):
-    """When both ports acknowledged: [(from, to)]."""
+    """When both ports acknowledged: [(from, to)]. A client hears late of what was acknowledged in time, for it shares the cores
+    with all else: a moment counts only if something that was sent within it was acknowledged too."""
     one, two = (reigns(records, PORT[node]) for node in NODES)
-    return [(max(a, c), min(b, d)) for a, b in one for c, d in two if max(a, c) < min(b, d)]
+    spans = [(max(a, c), min(b, d)) for a, b in one for c, d in two if max(a, c) < min(b, d)]
+
+    def sent_within(span, port):
+        return any(r["port"] == port and r["says"] == "ack" and span[0] < r["sent"] and r["done"] <= span[1] for r in records)
+    return [span for span in spans
+            if span[1] - span[0] > HEARD_LATE_S or all(sent_within(span, PORT[node]) for node in NODES)]
 
 
 def longest_gap(records):
