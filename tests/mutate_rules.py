@@ -129,7 +129,6 @@ GUARDS = {
         ("if (gap || came_late(observation)) {", "if (gap) {"),
         ("if (gap || came_late(observation)) {", "if (came_late(observation)) {"),
         ("outcome_is_hard(observation->outcome) && !came_late(observation)", "outcome_is_hard(observation->outcome)"),
-        ("        memory->asked_ms = memory->watched_ms;\n", ""),
         ("return memory->answered_ms ? REACH_MISSED : REACH_UNSEEN;", "return REACH_MISSED;"),
         ("it && it->outcome == PROBE_OK && it->relevo_known &&", "it && it->relevo_known &&"),
         ("it->outcome == PROBE_OK && it->relevo_known &&", "it->outcome == PROBE_OK &&"),

@@ -71,9 +71,6 @@ static bool came_late(const struct observation *it) {
 
 static void remember_asking(struct node_memory *memory, const struct observation *observation) {
     bool gap = memory->told_ms && observation->began_ms - memory->told_ms > ASKING_GAP_MS;
-    if (memory->told_ms == 0) {
-        memory->asked_ms = memory->watched_ms;
-    }
     if (gap || came_late(observation)) {
         memory->asked_ms = observation->at_ms;
     }

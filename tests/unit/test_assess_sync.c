@@ -133,10 +133,18 @@ static void who_is_not_level_does_not_vouch_yet(void **state) {
     (void)waits(&it, UUID_A ":1-10");
     assert_true(cluster_judge(&it).nodes[NODE_B].vouches);
 
+    AUTO_CLUSTER struct cluster behind = lossless_of(2);
+    behind.memory.nodes[NODE_B].vouch_epoch = 0;
+    behind.now_ms += 100;
+    (void)acknowledges(&behind, NODE_B, THREAD_ON, UUID_A ":1-10");
+    (void)waits(&behind, UUID_A ":1-11");
+    assert_false(cluster_judge(&behind).nodes[NODE_B].vouches);  // both seen in time, and it lacks one
     AUTO_CLUSTER struct cluster stale = lossless_of(2);
-    stale.now_ms += 100;
-    restarted(acknowledges(&stale, NODE_B, THREAD_ON, UUID_A ":1-10"));
-    assert_false(cluster_judge(&stale).nodes[NODE_B].vouches);  // the primary was seen before
+    for (int look = 0; look < 2; look++) {  // the first finds that it restarted
+        stale.now_ms += 100;
+        restarted(acknowledges(&stale, NODE_B, THREAD_ON, UUID_A ":1-10"));
+        assert_false(cluster_judge(&stale).nodes[NODE_B].vouches);  // the primary was seen before
+    }
     AUTO_CLUSTER struct cluster early = lossless_of(2);
     early.memory.nodes[NODE_B].vouch_epoch = 0;
     early.sync_ms = early.now_ms + 1;
@@ -246,6 +254,18 @@ static void waiting_is_due_when_enough_keep_up(void **state) {
     assert_int_equal(cluster_judge(&it).sync, SYNC_OFF);  // far behind
 }
 
+// As it was before it was made to wait says nothing of how it is.
+static void what_was_seen_before_is_not_loose(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.seen[NODE_A]->semisync.source_strict = false;
+    it.sync_ms = it.seen[NODE_A]->began_ms + 1;
+    it.now_ms += 100;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_ON);
+    waits(&it, UUID_A ":1-10")->semisync.source_strict = false;
+    assert_int_equal(cluster_judge(&it).sync, SYNC_LOOSE);
+}
+
 static void the_settings_fit_the_role(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = lossless_of(2);
@@ -342,6 +362,7 @@ int main(void) {
         cmocka_unit_test(a_primary_that_hears_nothing_is_stuck),
         cmocka_unit_test(a_primary_that_waits_in_vain_is_stuck),
         cmocka_unit_test(waiting_is_due_when_enough_keep_up),
+        cmocka_unit_test(what_was_seen_before_is_not_loose),
         cmocka_unit_test(the_settings_fit_the_role),
         cmocka_unit_test(leaving_the_mode_lets_the_primary_go),
         cmocka_unit_test(who_vouched_outlives_the_watcher),

@@ -116,6 +116,8 @@ static void what_lasts_is_held_for_long_enough(void **state) {
     assert_false(lease_lasts(&lease, lease.held_until_ms - 2499, 2500));
     lease_answer(&lease, false, "other", T0, false, true);
     assert_false(lease_lasts(&lease, T0, 0));
+    struct lease never = {.answered_ms = T0};  // Redis answers, nobody else was seen, and it was not given to us
+    assert_false(lease_lasts(&never, T0, 0));
 }
 
 static void a_rival_of_long_ago_is_no_rival(void **state) {
