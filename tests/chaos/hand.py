@@ -75,7 +75,7 @@ class Hand:
             self.crashed.append(node)
 
     def pause(self, node, _):
-        self.cluster.docker("pause", node)
+        engine.pause(node)
         return lambda: self.cluster.docker("unpause", node)
 
     def flap(self, node, fault):

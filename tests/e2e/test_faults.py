@@ -151,7 +151,7 @@ def test_two_watchers_that_never_reached_redis(cluster):
 def test_redis_paused_during_a_failover(cluster):
     with Writer(cluster) as writer:
         writer.wait_acks(PORT[A], 5)
-        cluster.docker("pause", "redis")
+        engine.pause("redis")
         cluster.docker("kill", A)
         writer.wait_acks(PORT[B], 5, timeout=30)
         cluster.docker("unpause", "redis")
@@ -346,7 +346,7 @@ def test_writes_that_only_the_replica_has_are_rescued_and_undone(cluster, then):
     cluster.prepare_traffic()
     cluster.wait_same()
     mark = cluster.mark()
-    cluster.docker("pause", "db-watcher")
+    engine.pause("db-watcher")
     try:
         cluster.root(B, "SET GLOBAL super_read_only=OFF; SET GLOBAL read_only=OFF;"
                         "INSERT INTO traffic.writes (id, port) VALUES (-70, 1), (-71, 1);"

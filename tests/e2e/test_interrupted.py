@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from lib import ledger
+from lib import engine, ledger
 from lib.cluster import A, B, PORT
 from lib.compare import rows
 from lib.run import wait_until
@@ -67,7 +67,7 @@ def test_watcher_killed_before_it_can_tell_redis(cluster):
     mark = cluster.mark()
     with Writer(cluster) as writer:
         writer.wait_acks(PORT[A], 5)
-        cluster.docker("pause", "redis")
+        engine.pause("redis")
         cluster.docker("kill", A)
         writer.wait_acks(PORT[B], 3, timeout=30)
         cluster.docker("kill", "db-watcher")

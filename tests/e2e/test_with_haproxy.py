@@ -4,6 +4,7 @@ import os
 import pymysql
 import pytest
 
+from lib import engine
 from lib.cluster import A, B
 from lib.run import ROOT, sh, wait_until
 
@@ -65,8 +66,8 @@ def losing_the_dashboard_ends_no_session(cluster):
     session = pymysql.connect(host="127.0.0.1", port=WRITERS, user="tester", password=cluster.env["TESTER_PASSWORD"],
                               read_timeout=20, autocommit=True, ssl={"check_hostname": False, "verify_mode": "none"})
     with session, session.cursor() as cursor:
-        for lose, back in (("stop", "start"), ("pause", "unpause")):
-            cluster.docker(lose, "fastapi-dashboard")
+        for lose, back in ((lambda name: cluster.docker("stop", name), "start"), (engine.pause, "unpause")):
+            lose("fastapi-dashboard")
             for _ in range(30):  # twice as long as a server needs to be given up
                 cursor.execute("SELECT SLEEP(0.1)")
             cluster.docker(back, "fastapi-dashboard")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lib import engine
 from lib.run import BUILD, DEV_IMAGE, sh, sh_result, wait_until
 
 REDIS_IMAGE = os.environ.get("REDIS_IMAGE", "relevo-redis:local")
@@ -177,7 +178,7 @@ def test_a_paused_redis_keeps_no_caller(hands):
     hand = hands()
     hand.good("write epoch 3")
     hand.good("listen 1000")
-    sh("docker", "pause", REDIS)
+    engine.pause(REDIS)
     try:
         good, ms, rest = hand.ask("read")
         assert not good and 900 <= ms <= 3000 and rest.startswith("timeout"), rest

@@ -323,10 +323,7 @@ class Servers:
         self.wait_ready(letter)
 
     def do_freeze(self, letter):
-        def paused():  # an engine with much to do fails at it at times
-            code, said = sh_result("docker", "pause", self.container(letter))
-            return code == 0 or "already paused" in said
-        wait_until(paused, 10, f"{letter} is frozen")
+        engine.pause(self.container(letter))
         self.frozen.add(letter)
 
     def do_thaw(self, letter):

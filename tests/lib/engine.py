@@ -4,6 +4,8 @@ import http.client
 import json
 import socket
 
+from .run import sh_result, wait_until
+
 SOCKET = "/var/run/docker.sock"
 
 
@@ -51,3 +53,12 @@ def address(container):
     found = [network["IPAddress"] for network in inspect(container)["NetworkSettings"]["Networks"].values()]
     assert found and found[0], f"{container} has no address: it does not run or is disconnected"
     return found[0]
+
+
+def pause(container):
+    """The engine gives a busy container's freezer only a moment, and says so."""
+    def frozen():
+        code, said = sh_result("docker", "pause", container)
+        assert code == 0 or "unable to freeze" in said, said
+        return code == 0
+    wait_until(frozen, 10, f"{container} is paused", every=0)

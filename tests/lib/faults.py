@@ -1,6 +1,7 @@
 """Ways to lose a node, and the cure of each."""
+from . import engine
 from .cluster import NODES
-from .run import sh, sh_result, wait_until
+from .run import sh
 
 
 SERVERS = {**{node: "mysqld" for node in NODES}, "db-watcher": "/usr/bin/watcher", "db-resync": "/usr/bin/resync",
@@ -32,12 +33,7 @@ def kill(cluster, node):
 
 
 def pause(cluster, node):
-    """The engine gives a busy container's freezer only a moment, and says so."""
-    def frozen():
-        code, said = sh_result("docker", "pause", node)
-        assert code == 0 or "unable to freeze" in said, said
-        return code == 0
-    wait_until(frozen, 10, f"{node} is paused", every=0)
+    engine.pause(node)
 
 
 def unpause(cluster, node):
