@@ -25,11 +25,11 @@ TIMEOUT_S = 240
 POLICY = "watcher/policy.c"
 TESTS = {
     POLICY: ["test_policy", "test_policy_sweep", "test_stories"],
-    "watcher/assess.c": ["test_assess", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
-    "watcher/assess_memory.c": ["test_assess", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_record", "test_stories"],
-    "watcher/assess_node.c": ["test_assess", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/assess.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
+    "watcher/assess_memory.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_record", "test_stories"],
+    "watcher/assess_node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/assess_sync.c": ["test_assess_sync"],
-    "watcher/observation.c": ["test_assess", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/observation.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/lease.c": ["test_lease"],
 }
 

@@ -61,8 +61,8 @@ struct fault {
     enum fault_kind kind;
     int64_t at_ms, ms, much;  // ms 0: until everything is healed
     int a, b;
-    const char
-        *cue;  // strikes at the first statement of a watcher with these words, before that arrives; NULL: at once
+    // Strikes at the first statement of a watcher with these words, before that arrives; NULL: at once.
+    const char *cue;
 };
 
 enum { FAULTS_MAX = 24 };
