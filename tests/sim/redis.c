@@ -16,7 +16,7 @@ struct field {
 
 struct hash {
     struct field fields[FIELDS];
-    int count;
+    int count, last;  // last: the one that was set last
 };
 
 static struct {
@@ -42,11 +42,14 @@ static void hash_clear(struct hash *hash) {
     hash->count = 0;
 }
 
+// Writers name the fields in the order in which they first did: the one after the last is most often the next.
 static void hash_set(struct hash *hash, const char *name, const char *value) {
     for (int i = 0; i < hash->count; i++) {
-        if (text_equal(hash->fields[i].name, name)) {
-            free(hash->fields[i].value);
-            hash->fields[i].value = mem_text(value);
+        struct field *field = &hash->fields[(hash->last + 1 + i) % hash->count];
+        if (text_equal(field->name, name)) {
+            free(field->value);
+            field->value = mem_text(value);
+            hash->last = (int)(field - hash->fields);
             return;
         }
     }
@@ -58,8 +61,9 @@ static void hash_set(struct hash *hash, const char *name, const char *value) {
 
 static void hash_copy(struct hash *to, const struct hash *from) {
     hash_clear(to);
-    for (int i = 0; i < from->count; i++) {
-        hash_set(to, from->fields[i].name, from->fields[i].value);
+    *to = *from;
+    for (int i = 0; i < to->count; i++) {
+        to->fields[i].value = mem_text(from->fields[i].value);
     }
 }
 
