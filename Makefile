@@ -3,7 +3,7 @@ SHELL := /bin/bash
 WORKSHOP := compose/workshop.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help up down clean images logs check test contract chaos bench-failover bench-resync
+.PHONY: help up down clean images logs check test contract chaos histories bench-failover bench-resync
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -33,6 +33,9 @@ contract: ## the scripts of tests/contract on real servers (on the model: make c
 
 chaos: ## 100 rounds of faults of every kind under load, then proof that nothing was lost (SEED=, ROUNDS=)
 	@tests/run.sh --chaos
+
+histories: ## a million simulated histories with faults of every kind, an hour (HISTORIES="FROM COUNT")
+	@$(WORKSHOP) make -s --no-print-directory -j$(JOBS) -f build.mk histories $(if $(HISTORIES),"HISTORIES=$(HISTORIES)")
 
 bench-failover: ## kill the primary 20 times under load and print the outage that a client saw
 	@tests/run.sh --bench tests/bench/failover.py

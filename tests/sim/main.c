@@ -74,8 +74,23 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+// A release run takes an hour: once a minute, how far it is.
+static void say_progress(const struct tally *tally, const struct range *range, double began_s, double *said_s) {
+    double now = now_s();
+    if (now - *said_s < 60) {
+        return;
+    }
+    *said_s = now;
+    double rate = (double)tally->played / (now - began_s);
+    printf("sim: %llu of %llu histories, %llu failed; %.0f a second, %.0f minutes left\n",
+           (unsigned long long)tally->played, (unsigned long long)range->count, (unsigned long long)tally->failed, rate,
+           (double)(range->count - tally->played) / rate / 60);
+    (void)fflush(stdout);
+}
+
 static int sweep_part(struct tally *tally, unsigned part, unsigned parts, const struct range *range) {
-    double until_s = range->seconds ? now_s() + (double)range->seconds : 1e18;
+    double began_s = now_s(), said_s = began_s;
+    double until_s = range->seconds ? began_s + (double)range->seconds : 1e18;
     for (uint64_t i = part; i < range->count && tally->failed < 5 && now_s() < until_s; i += parts) {
         uint64_t seed = range->from + i;
         tally->at[part] = seed;
@@ -91,6 +106,9 @@ static int sweep_part(struct tally *tally, unsigned part, unsigned parts, const 
         if (!ok) {
             (void)__sync_fetch_and_add(&tally->failed, 1);
             report(seed);
+        }
+        if (part == 0) {
+            say_progress(tally, range, began_s, &said_s);
         }
     }
     return tally->failed ? EXIT_FAILURE : EXIT_SUCCESS;
