@@ -95,7 +95,9 @@ class Rounds:
             try:
                 wait_until(cluster.is_normal, CONVERGE_S + disk_s, "NORMAL after the healing", every=0.2)
                 converged = time.monotonic() - healed
-                writer.wait_acks(PORT[cluster.primary()], 5, timeout=20 + disk_s)
+                again = time.monotonic()  # who is primary may change meanwhile, as at the beginning
+                wait_until(lambda: len(writer.acks(PORT[cluster.primary()], again)) >= 5, 20 + disk_s,
+                           "5 writes acknowledged by the primary")
             except AssertionError as failure:
                 state = cluster.state()
                 findings.append(f"{failure}; {state.get('phase')}, rule {state.get('rule')}: {state.get('why')}")
