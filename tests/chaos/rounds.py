@@ -3,7 +3,7 @@ import threading
 import time
 
 from lib import engine
-from lib.cluster import CONTAINERS, NODES, PORT
+from lib.cluster import CONTAINERS, NODES
 from lib.run import wait_until
 from lib.writer import SCHEMA, TABLE, Writer
 
@@ -82,8 +82,7 @@ class Rounds:
         findings, converged = [], None
         disk_s = DISK_S if any(f.kind == "disk full" for f in plan.faults) else 0
         with Writer(cluster, pause=0.01) as writer:
-            # The primary may change until then: a way back to the preferred node is begun some time after NORMAL.
-            wait_until(lambda: len(writer.acks(PORT[cluster.primary()])) >= 10, 20, "10 writes acknowledged by the primary")
+            writer.wait_acks_of_primary(10)
             begin = time.monotonic()
             players = [threading.Thread(target=self._play, args=(fault, begin)) for fault in plan.faults]
             for player in players:
@@ -95,9 +94,7 @@ class Rounds:
             try:
                 wait_until(cluster.is_normal, CONVERGE_S + disk_s, "NORMAL after the healing", every=0.2)
                 converged = time.monotonic() - healed
-                again = time.monotonic()  # who is primary may change meanwhile, as at the beginning
-                wait_until(lambda: len(writer.acks(PORT[cluster.primary()], again)) >= 5, 20 + disk_s,
-                           "5 writes acknowledged by the primary")
+                writer.wait_acks_of_primary(timeout=20 + disk_s)
             except AssertionError as failure:
                 state = cluster.state()
                 findings.append(f"{failure}; {state.get('phase')}, rule {state.get('rule')}: {state.get('why')}")

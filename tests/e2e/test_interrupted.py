@@ -112,7 +112,7 @@ def test_watcher_killed_during_a_switchover(manual_cluster):
         wait_until(lambda: cluster.phase() == "NORMAL", 60, "NORMAL again")
         cluster.wait_normal()
         assert [cluster.writable(A), cluster.writable(B)].count(True) == 1
-        writer.wait_acks(PORT[cluster.primary()], 5)
+        writer.wait_acks_of_primary()
         assert ledger.check(cluster, writer) == 0
     assert not cluster.events(mark, type="FAILOVER")
     cluster.assert_same_data()

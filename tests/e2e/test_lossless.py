@@ -375,5 +375,5 @@ def test_cold_start_of_both(lossless):
         lossless.docker("start", B, A, "db-watcher")
         lossless.wait_normal(timeout=120)
         lossless.wait_sync()
-        writer.wait_acks(PORT[lossless.primary()], 5)
+        writer.wait_acks_of_primary()
         check_whole(lossless, writer)

@@ -24,7 +24,7 @@ def surgeon():
 def whole(cluster, writer, primary=None):
     """Converged, nothing lost; returns how many writes are in rescued files only."""
     cluster.wait_normal(primary, 120)
-    writer.wait_acks(PORT[cluster.primary()], 3)
+    writer.wait_acks_of_primary(3)
     rescued = ledger.check(cluster, writer)
     cluster.assert_same_data()
     return rescued

@@ -116,6 +116,14 @@ class Writer:
         return wait_until(lambda: len(self.acks(port, since)) >= count, timeout,
                           f"{count} acknowledged writes on port {port}")
 
+    def wait_acks_of_primary(self, count=5, timeout=20):
+        """Whoever that is by then: the way back to the preferred node may begin meanwhile."""
+        from .cluster import PORT
+        from .run import wait_until
+        since = time.monotonic()
+        return wait_until(lambda: len(self.acks(PORT[self.cluster.primary()], since)) >= count, timeout,
+                          f"{count} writes acknowledged by the primary")
+
     def outage(self, old, new, since=0.0):
         """Seconds from the last acknowledgement of the old port to the first of the new one after it, or None."""
         acks = self.acks(since=since)
