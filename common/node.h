@@ -13,6 +13,12 @@
 // there and takes it away; the watcher promotes nobody who has it.
 #define REBUILD_SCHEMA "relevo_rebuild"
 
+// Over rows of relevo.epoch: the same number on whoever has the same reigns. A server that was rewound gives the
+// numbers of what was undone to new transactions, and a replica that kept the old ones is never sent those: MySQL sees
+// nothing. The first of them is the row of the reign in which they were made, so that such a replica lacks a row.
+#define REIGNS_SQL \
+    "COUNT(*) * 4294967296 + COALESCE(BIT_XOR(CRC32(CONCAT_WS(' ', epoch, primary_uuid, created_at))), 0)"
+
 // How one probe of a node ended. Each is evidence of a different strength: see watcher/assess.h.
 #define PROBE_OUTCOMES(X)                                                             \
     X(PROBE_NONE, "none") /* not probed yet */                                        \

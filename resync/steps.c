@@ -13,9 +13,10 @@
 
 enum {
     FENCE_WAIT_MS = 15000,  // for the watcher to close a node that is open
-    LOCK_S = 10,            // of everything that a job runs on the node: less than we wait for an answer, so that the server says what is in the way
-    STALLED_MS = 120000,    // following without a step forward for this long is a failure
-    REFUSED_MS = 10000,     // a receiver that cannot log in for this long is a failure
+    LOCK_S = 10,  // of everything that a job runs on the node: less than we wait for an answer, so that the server says
+                  // what is in the way
+    STALLED_MS = 120000,  // following without a step forward for this long is a failure
+    REFUSED_MS = 10000,   // a receiver that cannot log in for this long is a failure
     WAIT_SLICE_S = 1,
     PUBLISH_EVERY_MS = 1000,
     TELL_EVERY_MS = 5000,
@@ -198,11 +199,53 @@ static bool how_far(struct peer *recipient, const char *gtids, uint64_t *ret) {
     return true;
 }
 
+// The reigns that the primary knows of: up to that epoch, and their sum.
+struct reigns {
+    char *newest, *sum;  // owned; NULL: it has no such table
+};
+
+static void reigns_drop(struct reigns *reigns) {
+    free(reigns->newest);
+    free(reigns->sum);
+}
+
+static bool look_at_reigns(struct peer *primary, struct reigns *ret) {
+    AUTO_TEXT char *table = NULL;
+    if (!peer_value(primary,
+                    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'relevo'"
+                    " AND table_name = 'epoch'",
+                    &table)) {
+        return false;
+    }
+    if (text_equal(table, "0")) {
+        return true;
+    }
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_query(primary, &rows, "SELECT COALESCE(MAX(epoch), 0), " REIGNS_SQL " FROM relevo.epoch")) {
+        return false;
+    }
+    ret->newest = mem_text(db_cell(rows, 0, 0, NULL));
+    ret->sum = mem_text(db_cell(rows, 0, 1, NULL));
+    return true;
+}
+
+// It has executed all that the primary had: then it also has these rows, unless GTIDs lie (REIGNS_SQL).
+static bool check_reigns(struct job *job, struct peer *recipient, struct peer *primary, const struct reigns *reigns) {
+    if (!reigns->sum) {
+        return true;
+    }
+    AUTO_TEXT char *sql = mem_format("SELECT " REIGNS_SQL " FROM relevo.epoch WHERE epoch <= %s", reigns->newest);
+    AUTO_TEXT char *sum = NULL;
+    return peer_value(recipient, sql, &sum) &&
+           (text_equal(sum, reigns->sum) || job_fail_rung(job, MSG_FOLLOW_FORKED, KVS(KV("primary", primary->name))));
+}
+
 bool step_follow(struct job *job, struct peer *recipient, struct peer *primary, const struct position *from) {
     job_step(job, "follow");
     AUTO_TEXT char *gtids = NULL;
+    __attribute__((cleanup(reigns_drop))) struct reigns reigns = {0};
     struct position target = {0};
-    if (!target_of(primary, from, &gtids, &target)) {
+    if (!look_at_reigns(primary, &reigns) || !target_of(primary, from, &gtids, &target)) {
         return false;
     }
     int64_t began_ms = clock_mono_ms(), moved_ms = began_ms, told_ms = began_ms;
@@ -214,7 +257,7 @@ bool step_follow(struct job *job, struct peer *recipient, struct peer *primary, 
             return false;
         }
         if (there && threads.receiving) {
-            return true;
+            return check_reigns(job, recipient, primary, &reigns);
         }
         int64_t now_ms = clock_mono_ms();
         if (!there && !how_far(recipient, gtids, &far)) {

@@ -123,17 +123,22 @@ static bool eligible(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
     if (!it || !assess_up(view, node) || node == view->facts.primary || !it->read_only || !it->gtid_on ||
         assess_job_on(view, node) || it->offline_mode || it->half_rebuilt || gtid_empty(it->executed) ||
-        text_equal(it->uuid, view->in->state->primary_uuid)) {
+        view->memory->nodes[node].forked_ms || text_equal(it->uuid, view->in->state->primary_uuid)) {
         return false;
     }
     return node == view->in->intent ||
            (assess_follows_primary(view, node) && (it->receiver == THREAD_ON || it->receiver == THREAD_CONNECTING));
 }
 
-// A candidate may only lack what the stream had not brought when the primary was lost, not what came hours before.
+// A candidate may only lack what the stream had not brought when the primary was lost, not what came hours before, nor
+// a whole reign: without its first row nobody can tell whether what it holds is what that primary held (judge_fork).
 static bool stale(const struct view *view, int node) {
     if (node == view->in->intent) {
         return false;
+    }
+    const struct observation *it = assess_seen(view, node);
+    if (it->relevo_known && it->epoch < view->in->state->epoch && gtid_subset(it->received, it->executed)) {
+        return true;
     }
     int64_t streamed_ms = view->memory->nodes[node].streamed_ms;
     int64_t primary_ok_ms = view->memory->nodes[view->facts.primary].ok_ms;
@@ -246,6 +251,9 @@ static enum standing judge_standing(const struct view *view, int node) {
     if (memory->foreign) {
         return STANDING_ADRIFT;  // MySQL lets it stream all the same
     }
+    if (memory->forked_ms && view->in->now_ms - memory->forked_ms >= FORK_PATIENCE_MS) {
+        return STANDING_FORKED;
+    }
     if (it->receiver == THREAD_ON) {
         return STANDING_STREAMING;
     }
@@ -296,11 +304,37 @@ static void judge_divergence(struct view *view, int node) {
     }
 }
 
+// A replica that kept what was undone elsewhere, and was skipped when its numbers were given again, lacks the row of
+// that reign though it claims the number (REIGNS_SQL). What it claims was read before its rows, of the primary a row
+// before what that claims. With the newest row of both alike, all others must be, but for a moment in which somebody
+// edits them.
+static void judge_fork(struct view *view, int node) {
+    struct node_memory *memory = &view->memory->nodes[node];
+    const struct observation *it = assess_seen(view, node);
+    const struct observation *primary = view->facts.primary >= 0 ? assess_seen(view, view->facts.primary) : NULL;
+    if (!it || !primary || primary == it || primary->read_only || !it->relevo_known || primary->reigns == 0) {
+        return;
+    }
+    if (it->epoch == primary->epoch && it->reigns == primary->reigns) {
+        memory->forked_ms = 0;
+        return;
+    }
+    bool lacks = it->epoch < primary->epoch && it->rows_new &&
+                 view->memory->nodes[view->facts.primary].proven == primary->epoch &&
+                 gtid_subset(primary->executed, it->executed);
+    if (lacks) {
+        memory->forked_ms = view->in->now_ms - FORK_PATIENCE_MS;
+    } else if (it->epoch == primary->epoch && memory->forked_ms == 0) {
+        memory->forked_ms = view->in->now_ms;
+    }
+}
+
 static void judge_follower(struct view *view, int node) {
     struct node_facts *facts = &view->facts.nodes[node];
     struct node_memory *memory = &view->memory->nodes[node];
     const struct observation *it = assess_seen(view, node);
     judge_divergence(view, node);
+    judge_fork(view, node);
     facts->standing = judge_standing(view, node);
     facts->open = it && facts->reach == REACH_UP && !it->read_only;
     facts->lag_ms = facts->standing == STANDING_STREAMING ? judge_lag(view, node) : -1;

@@ -22,13 +22,13 @@
     X(WITNESS_UNSURE, "unsure")   /* one that streamed has not made up its mind yet */ \
     X(WITNESS_LOST, "lost")       /* all that can testify have lost it */
 
-#define CANDIDATES(X)                                                                           \
-    X(CANDIDATE_NONE, "none")                                                                   \
-    X(CANDIDATE_READY, "ready")                                                                 \
-    X(CANDIDATE_DIVERGED, "diverged") /* no reachable node covers all others */                 \
-    X(CANDIDATE_BROKEN, "broken")     /* its applier stopped with an error */                   \
-    X(CANDIDATE_STALE, "stale")       /* it had lost the stream long before the primary died */ \
-    X(CANDIDATE_UNSYNCED, "unsynced") /* lossless: the primary may have gone on alone */        \
+#define CANDIDATES(X)                                                                       \
+    X(CANDIDATE_NONE, "none")                                                               \
+    X(CANDIDATE_READY, "ready")                                                             \
+    X(CANDIDATE_DIVERGED, "diverged") /* no reachable node covers all others */             \
+    X(CANDIDATE_BROKEN, "broken")     /* its applier stopped with an error */               \
+    X(CANDIDATE_STALE, "stale")       /* it lost the stream long before the primary died */ \
+    X(CANDIDATE_UNSYNCED, "unsynced") /* lossless: the primary may have gone on alone */    \
     X(CANDIDATE_UNPROVEN, "unproven") /* lossless: too few vouch that they hold all that was acknowledged */
 
 #define PRIMARY_VIEWS(X)                                                                \
@@ -63,6 +63,7 @@
     X(STANDING_JOB, "job")             /* a resync job is queued or runs */                    \
     X(STANDING_STREAMING, "streaming") /* receives from the primary and applies */             \
     X(STANDING_RETRYING, "retrying")   /* lost the primary a moment ago, MySQL retries */      \
+    X(STANDING_FORKED, "forked")       /* holds other transactions under the same GTIDs */     \
     X(STANDING_ADRIFT, "adrift")       /* does not follow the primary */
 
 // Lossless mode: does the open primary wait for acknowledgements, and is that what is recorded?
@@ -102,12 +103,13 @@ const char *sync_view_name(enum sync_view sync);
 const char *fit_name(enum fit fit);
 
 enum {
-    ASKING_GAP_MS = 2500,       // no probe takes as long, nor a pause between two: we were frozen, or starved
-    HEARTBEAT_QUIET_MS = 1600,  // three missed heartbeats of 0.5 s: a receiver that is ON but hears nothing
-    STREAM_STALE_MS = 10000,    // a candidate whose stream ended this long before the primary was lost is stale
-    ACK_PATIENCE_MS = 1000,     // a primary that waits for acknowledgements in vain is let go on alone after this
+    ASKING_GAP_MS = 2500,         // no probe takes as long, nor a pause between two: we were frozen, or starved
+    HEARTBEAT_QUIET_MS = 1600,    // three missed heartbeats of 0.5 s: a receiver that is ON but hears nothing
+    STREAM_STALE_MS = 10000,      // a candidate whose stream ended this long before the primary was lost is stale
+    ACK_PATIENCE_MS = 1000,       // a primary that waits for acknowledgements in vain is let go on alone after this
     UNHEARD_PATIENCE_MS = 10000,  // ... and after this if its replicas stream, yet no acknowledgement comes
-    RETRY_PATIENCE_MS = 8000,   // MySQL reconnects by itself; past this it is adrift
+    RETRY_PATIENCE_MS = 8000,     // MySQL reconnects by itself; past this it is adrift
+    FORK_PATIENCE_MS = 3000,      // rows of relevo.epoch that differ for less are being edited by somebody
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long
 };
@@ -130,7 +132,9 @@ struct node_memory {
     uint64_t received_count;
     uint64_t serial;
     uint64_t diverged;
-    uint64_t foreign;  // of these, what the primary did not make: it never comes to hold them
+    uint64_t foreign;        // of these, what the primary did not make: it never comes to hold them
+    int64_t forked_ms;       // since when its rows of relevo.epoch belie its GTIDs, 0: they do not
+    uint64_t epoch, proven;  // its newest row; the same of an earlier look: what it claims by now includes that one
 
     // Lossless mode. A node vouches while nothing that it ever acknowledged can have been thrown away: it was seen to
     // acknowledge and to hold all that the primary had, and has neither restarted nor lost its relay log since.

@@ -56,8 +56,10 @@ struct observation {
     bool half_rebuilt;  // a resync put its mark there and did not end; or nobody can tell
 
     bool relevo_known;       // relevo.epoch could be read
+    bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one
     int64_t relevo_wall_ms;  // when; the relevo tables are read less often than the rest
     uint64_t epoch;          // newest row of relevo.epoch, 0 if none
+    uint64_t reigns;         // a sum over all its rows: the same on whoever has the same, 0 if none
     bool epoch_sync;         // ... which says that acknowledgements are waited for
     int epoch_rule;          // by which rule that reign began
     char epoch_uuid[NODE_UUID_SIZE];

@@ -148,6 +148,8 @@ static const struct rule node_rules[] = {
      .why = MSG_WHY_SUIT},
     {.id = 540, .no = FLAG_COOLING, .standing = IN(STANDING_ADRIFT), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_RESYNC, .why = MSG_WHY_ADRIFT},
+    {.id = 542, .no = FLAG_COOLING, .standing = IN(STANDING_FORKED), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
+     .act = ACT_RESYNC, .why = MSG_WHY_FORKED},
 };
 
 // clang-format on

@@ -53,7 +53,8 @@ static const char lossless_sql[] = NODE_COLUMNS
     " 'Rpl_semi_sync_replica_status')) AS t LIMIT 1";
 
 static const char relevo_sql[] =
-    "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms FROM (SELECT 1) AS one"
+    "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms, (SELECT " REIGNS_SQL
+    " FROM relevo.epoch) AS reigns FROM (SELECT 1) AS one"
     " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1) "
     "AS e ON "
     "TRUE"
@@ -133,9 +134,10 @@ static void read_semisync(const struct db_rows *rows, int acks, struct observati
 }
 
 static void read_relevo(const struct db_rows *rows, struct observation *it) {
-    it->relevo_known = true;
+    it->relevo_known = it->rows_new = true;
     it->relevo_wall_ms = clock_wall_ms();
     it->epoch = (uint64_t)number_of(rows, "epoch");
+    it->reigns = (uint64_t)number_of(rows, "reigns");
     it->epoch_rule = (int)number_of(rows, "rule");
     it->epoch_sync = number_of(rows, "sync") == 1;
     copy_of(rows, "primary_uuid", it->epoch_uuid, sizeof it->epoch_uuid);
@@ -219,6 +221,7 @@ void probe_keep_relevo(const struct observation *earlier, struct observation *ob
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;
     observation->epoch = earlier->epoch;
+    observation->reigns = earlier->reigns;
     observation->epoch_rule = earlier->epoch_rule;
     observation->epoch_sync = earlier->epoch_sync;
     observation->heartbeat_ms = earlier->heartbeat_ms;

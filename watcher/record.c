@@ -49,6 +49,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_BOOL, half_rebuilt),
     PLAIN(FIELD_BOOL, relevo_known),
     PLAIN(FIELD_U64, epoch),
+    PLAIN(FIELD_U64, reigns),
     PLAIN(FIELD_INT, epoch_rule),
     PLAIN(FIELD_NAME, epoch_uuid),
     PLAIN(FIELD_NAME, epoch_primary),
@@ -56,12 +57,13 @@ static const struct field fields[] = {
     PLAIN(FIELD_HEAP, received_text),
     PLAIN(FIELD_U64, source_heartbeats),
     PLAIN(FIELD_BOOL, receiving),
+    PLAIN(FIELD_BOOL, rows_new),
     PLAIN(FIELD_I64, relevo_wall_ms),
     PLAIN(FIELD_I64, heartbeat_ms),
     PLAIN(FIELD_I64, began_ms),
     PLAIN(FIELD_I64, at_wall_ms),
 };
-enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 22 };
+enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 23 };
 
 // What the facts do not tell; the others are found again from them.
 static const struct {

@@ -32,6 +32,7 @@ static enum node_role role_of(const struct watcher *watcher, int node) {
         case STANDING_COUNT:
             return ROLE_UNKNOWN;
         case STANDING_LOOSE:
+        case STANDING_FORKED:
         case STANDING_ADRIFT:
             break;
     }

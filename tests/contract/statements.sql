@@ -53,11 +53,11 @@ SET @relevo_until = NOW(6) + INTERVAL 2500000 MICROSECOND;
 -- [licence_of_nothing]
 SET @relevo_until = NOW(6) + INTERVAL 0 MICROSECOND;
 
--- [epoch E X]
+-- [epoch E X A]
 INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)
     SELECT {E}, '{X}', @@GLOBAL.server_uuid, 0, 210, 'contract' FROM DUAL
     WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {E})
-    AND NOT EXISTS
+    AND ({A} = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch = {A})) AND NOT EXISTS
     (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'relevo_rebuild');
 
 -- [tables]

@@ -125,6 +125,19 @@ void node_lose_last(struct node *node, int lost) {
     node_rows(node);
 }
 
+uint64_t node_reigns(const struct node *node, uint64_t newest) {
+    uint64_t sum = 0;
+    for (int u = 0; u < NODES; u++) {
+        for (int i = 0; i < node->data.executed[u]; i++) {
+            const struct txn *txn = txn_at(node->data.ids[u][i]);
+            if (txn->kind == TXN_EPOCH && txn->epoch <= newest) {
+                sum = (sum + (UINT64_C(1) << 32)) ^ (uint64_t)node->data.ids[u][i];
+            }
+        }
+    }
+    return sum;
+}
+
 uint64_t node_epoch(const struct node *node) {
     return node->epoch_txn ? txn_at(node->epoch_txn)->epoch : 0;
 }

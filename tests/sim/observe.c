@@ -95,6 +95,7 @@ void observe_rows(const struct node *node, struct observation *it) {
     if (node->epoch_txn) {
         const struct txn *row = txn_at(node->epoch_txn);
         it->epoch = row->epoch;
+        it->reigns = node_reigns(node, row->epoch);
         it->epoch_rule = row->rule;
         it->epoch_sync = node->row_sync;
         (void)text_copy(it->epoch_uuid, sizeof it->epoch_uuid, world.node[row->primary].uuid);
@@ -106,10 +107,12 @@ void observe_rows(const struct node *node, struct observation *it) {
 static void look_at_rows(struct prober *prober, struct observation *it) {
     const struct node *node = prober->node;
     const struct observation *earlier = prober->relevo;
-    it->relevo_known = true;
+    it->relevo_known = it->rows_new = true;
     if (earlier && it->kicks == earlier->kicks && it->began_ms - prober->relevo_ms < RELEVO_EVERY_MS) {
         it->relevo_wall_ms = earlier->relevo_wall_ms;
+        it->rows_new = false;
         it->epoch = earlier->epoch;
+        it->reigns = earlier->reigns;
         it->epoch_rule = earlier->epoch_rule;
         it->epoch_sync = earlier->epoch_sync;
         it->heartbeat_ms = earlier->heartbeat_ms;

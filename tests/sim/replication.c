@@ -7,7 +7,14 @@
 #include "tests/sim/world.h"
 
 enum { HEARTBEAT_MS = 500, NET_TIMEOUT_MS = 2000, RETRY_MS = 1000, LOOK_MS = 100 };
-enum { ERRNO_REFUSED = 2003, ERRNO_GONE = 2005, ERRNO_LOST = 2013, ERRNO_FULL = 1040, ERRNO_FATAL = 13114 };
+enum {
+    ERRNO_REFUSED = 2003,
+    ERRNO_GONE = 2005,
+    ERRNO_LOST = 2013,
+    ERRNO_FULL = 1040,
+    ERRNO_OFFLINE = 3032,
+    ERRNO_FATAL = 13114
+};
 
 static void step_at(struct node *node, int64_t at_ms) {
     sim_at(at_ms, NULL, (sim_fn *)repl_step, node);
@@ -117,8 +124,7 @@ static void acknowledge(void *arg) {
 static void take(struct node *node, const struct node *source) {
     struct replication *repl = &node->repl;
     if (repl->acknowledges && source->source_on && repl->cursor < source->data.log_count) {
-        sim_at(sim_now_ms() + net_latency(node->index, source->index), NULL, acknowledge,
-               &world.node[source->index]);
+        sim_at(sim_now_ms() + net_latency(node->index, source->index), NULL, acknowledge, &world.node[source->index]);
     }
     for (; repl->cursor < source->data.log_count; repl->cursor++) {
         const struct entry *entry = &source->data.log[repl->cursor];
@@ -192,6 +198,8 @@ static void attempt(struct node *node, const struct node *source) {
             lose(node, ERRNO_REFUSED);
         } else if (source->overloaded_ms > now_ms) {
             lose(node, ERRNO_FULL);
+        } else if (source->offline_mode) {
+            lose(node, ERRNO_OFFLINE);
         } else if (repl->stop_asked) {  // it looks before it asks its source for anything
             repl->stop_asked = false;
             repl->receiver = THREAD_OFF;
@@ -216,6 +224,10 @@ static void stream(struct node *node, const struct node *source) {
     bool same = alive && source->boot == repl->source_boot;
     if (linked && !same) {
         lose(node, 0);
+        return;
+    }
+    if (linked && source->offline_mode) {
+        lose(node, ERRNO_OFFLINE);  // it ends the sessions of all but administrators
         return;
     }
     if (linked && source->thaw_ms <= now_ms) {

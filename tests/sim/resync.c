@@ -269,6 +269,7 @@ static bool follow(struct job *job) {
     }
     int wanted[NODES];
     memcpy(wanted, job->primary->data.executed, sizeof wanted);
+    uint64_t newest = node_epoch(job->primary), reigns = node_reigns(job->primary, newest);
     for (int64_t until_ms = sim_now_ms() + STALLED_MS; on(job) && sim_now_ms() < until_ms; co_sleep(20)) {
         if (!ask(job, node, CALL_MS)) {
             return false;
@@ -281,6 +282,10 @@ static bool follow(struct job *job) {
         if (broken || !node->repl.configured) {
             job->next_rung = broken;
             return fail(job, "it does not follow");
+        }
+        if (there && node_reigns(node, newest) != reigns) {
+            job->next_rung = true;
+            return fail(job, "it holds other transactions under the same GTIDs");
         }
         if (there) {
             node->rebuild_marked = false;

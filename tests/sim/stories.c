@@ -29,7 +29,8 @@ static const struct story stories[] = {
      {.nodes = 2, .watchers = 1, .heal_ms = 14000, .count = 1, .faults = {ON(FAULT_PAUSE, A, 4000, 6000)}},
      false},
     {"half-copy",
-     "The resync dies in the middle of undoing, Redis forgets the last second, the new primary dies: the old one holds half a "
+     "The resync dies in the middle of undoing, Redis forgets the last second, the new primary dies: the old one holds "
+     "half a "
      "copy and is not opened again.",
      {.nodes = 2,
       .watchers = 1,
@@ -80,7 +81,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 3000), AT(FAULT_WATCHER_AT, 4000, 400, 0)}},
      true},
     {"intent-old",
-     "The watcher dies in a failover and is away for eleven minutes: what it had meant to do then is no reason any more.",
+     "The watcher dies in a failover and is away for eleven minutes: what it had meant to do then is no reason any "
+     "more.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 670000,
@@ -88,7 +90,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 0), AT(FAULT_WATCHER_AT, 4000, 660000, 6)}},
      false},
     {"watcher-stopped",
-     "The watcher is told to stop in the middle of a failover: it ends that, tells it and goes. The next one does not tell it again.",
+     "The watcher is told to stop in the middle of a failover: it ends that, tells it and goes. The next one does not "
+     "tell it again.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 9000,
@@ -104,7 +107,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 0), AT(FAULT_NODE_AT, 4000, 700, 0)}},
      true},
     {"target-killed-of-three",
-     "The node that is being promoted dies and stays away: the other replica, whose receiver was stopped already, takes over.",
+     "The node that is being promoted dies and stays away: the other replica, whose receiver was stopped already, "
+     "takes over.",
      {.nodes = 3,
       .watchers = 1,
       .heal_ms = 14000,
@@ -152,7 +156,8 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_HAND_STOP, B, 4000, 1), ON(FAULT_HAND_OPEN, B, 4400, 1)}},
      false},
     {"switchover-during-copy",
-     "A switchover while a third node is copied into: half a copy is not told to follow; its job sees the change and is begun anew.",
+     "A switchover while a third node is copied into: half a copy is not told to follow; its job sees the change and "
+     "is begun anew.",
      {.nodes = 3,
       .watchers = 1,
       .heal_ms = 7000,
@@ -177,7 +182,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 6000), ON(FAULT_PAUSE_WATCHER, 0, 4012, 6000)}},
      false},
     {"loop-hangs",
-     "The loop of the watcher that leads hangs while its threads go on: it gives the lease back and the other one fails over.",
+     "The loop of the watcher that leads hangs while its threads go on: it gives the lease back and the other one "
+     "fails over.",
      {.nodes = 2,
       .watchers = 2,
       .heal_ms = 26000,
@@ -185,7 +191,8 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_HANG, 0, 4000, 18000), KILL(A, 6000, 14000)}},
      false},
     {"frozen-switchover",
-     "A watcher freezes in a switchover while the target catches up. Another one opens the old primary again, then hands over; "
+     "A watcher freezes in a switchover while the target catches up. Another one opens the old primary again, then "
+     "hands over; "
      "the first thaws: it does not let the writers in again.",
      {.nodes = 2,
       .watchers = 2,
@@ -197,13 +204,15 @@ static const struct story stories[] = {
                  {.kind = FAULT_SWITCHOVER, .a = B, .at_ms = 14000}}},
      false},
     {"forced-while-alive",
-     "The primary turns the watcher away and somebody forces a failover: it lives, so that is refused. What happens later is not "
+     "The primary turns the watcher away and somebody forces a failover: it lives, so that is refused. What happens "
+     "later is not "
      "that person's doing.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 9000,
       .count = 3,
-      .faults = {ON(FAULT_OVERLOAD, A, 4000, 2500), BETWEEN(FAULT_PART, A, HOST_WATCHER, 4000, 1200), ON(FAULT_FORCE, B, 5800, 1)}},
+      .faults = {ON(FAULT_OVERLOAD, A, 4000, 2500), BETWEEN(FAULT_PART, A, HOST_WATCHER, 4000, 1200),
+                 ON(FAULT_FORCE, B, 5800, 1)}},
      false},
     {"unfinished",
      "The new primary dies after its epoch row and before it is open; the old one comes back open.",
@@ -214,16 +223,19 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_DETACH, A, 4000, 4500), AT(FAULT_NODE_AT, 4000, 558, 12)}},
      false},
     {"late-epoch-row",
-     "The watcher is cut off while it writes the epoch row. The old primary is opened again; the row that comes late is refused.",
+     "The watcher is cut off while it writes the epoch row. The old primary is opened again; the row that comes late "
+     "is refused.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 14000,
       .count = 3,
       .faults = {{.kind = FAULT_DELAY, .a = B, .b = HOST_WATCHER, .at_ms = 4000, .ms = 1000, .much = 5},
-                 KILL(A, 4000, 300), AT(FAULT_CUT_AT, 4000, 7000, 9)}},
+                 KILL(A, 4000, 300),
+                 AT(FAULT_CUT_AT, 4000, 7000, 9)}},
      false},
     {"rivals-without-redis",
-     "Two watchers. The one that leads loses Redis and knows that the other one waits: it stops, the other one takes over.",
+     "Two watchers. The one that leads loses Redis and knows that the other one waits: it stops, the other one takes "
+     "over.",
      {.nodes = 2,
       .watchers = 2,
       .heal_ms = 20000,
@@ -231,7 +243,8 @@ static const struct story stories[] = {
       .faults = {BETWEEN(FAULT_PART, HOST_WATCHER, HOST_REDIS, 4000, 12000), KILL(A, 6000, 9000)}},
      false},
     {"strangers-without-redis",
-     "Two watchers begin anew while Redis is away, so neither can know the other one from there. The second finds the first"
+     "Two watchers begin anew while Redis is away, so neither can know the other one from there. The second finds the "
+     "first"
      " on the nodes and leaves the failover to it.",
      {.nodes = 3,
       .watchers = 2,
@@ -240,7 +253,8 @@ static const struct story stories[] = {
       .faults = {BETWEEN(FAULT_PART, HOST_WATCHER, HOST_REDIS, 4000, 14000),
                  BETWEEN(FAULT_PART, HOST_WATCHER + 1, HOST_REDIS, 4000, 14000),
                  {.kind = FAULT_KILL_WATCHER, .a = 0, .at_ms = 4500, .ms = 200},
-                 {.kind = FAULT_KILL_WATCHER, .a = 1, .at_ms = 4500, .ms = 1200}, KILL(A, 10000, 9000)}},
+                 {.kind = FAULT_KILL_WATCHER, .a = 1, .at_ms = 4500, .ms = 1200},
+                 KILL(A, 10000, 9000)}},
      false},
     {"slow-network",
      "Packets between the watcher and the primary take most of a second: slow is not dead.",
@@ -304,7 +318,8 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 9000,
       .count = 3,
-      .faults = {{.kind = FAULT_WALL, .a = 0, .at_ms = 3950, .much = 3600000}, KILL(A, 4000, 3000),
+      .faults = {{.kind = FAULT_WALL, .a = 0, .at_ms = 3950, .much = 3600000},
+                 KILL(A, 4000, 3000),
                  {.kind = FAULT_WALL, .a = 0, .at_ms = 4030, .much = -7200000}}},
      false},
     {"power-loss",
@@ -317,14 +332,44 @@ static const struct story stories[] = {
                  ON(FAULT_REDIS, A, 4000, 600)}},
      false},
     {"restored",
-     "While the watcher is away the primary is started again from an old copy of its disk: a replica holds what it lost, so it is "
+     "While the watcher is away the primary is started again from an old copy of its disk: a replica holds what it "
+     "lost, so it is "
      "not opened.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 9000,
       .count = 3,
-      .faults = {ON(FAULT_KILL_WATCHER, 0, 3950, 2500), KILL(A, 4000, 500),
+      .faults = {ON(FAULT_KILL_WATCHER, 0, 3950, 2500),
+                 KILL(A, 4000, 500),
                  {.kind = FAULT_RESTORE, .a = A, .at_ms = 4100, .much = 5}}},
+     false},
+    {"numbers-given-again",
+     "The primary thaws after its failover, and a replica that the watcher does not reach takes what is undone on it "
+     "afterwards. Primary again, it gives those numbers to others: the replica is copied anew.",
+     {.nodes = 3,
+      .watchers = 1,
+      .failback = true,
+      .heal_ms = 20000,
+      .count = 2,
+      .faults = {BETWEEN(FAULT_PART, C, HOST_WATCHER, 4000, 11300), ON(FAULT_PAUSE, A, 5400, 3700)}},
+     false},
+    {"numbers-given-again-to-one-that-streams",
+     "The same, but it is made to follow before anybody looks: its rows of relevo.epoch betray it.",
+     {.nodes = 3,
+      .watchers = 1,
+      .heal_ms = 24000,
+      .count = 3,
+      .faults = {ON(FAULT_PAUSE, A, 5800, 3200), BETWEEN(FAULT_PART, B, HOST_WATCHER, 5500, 4900),
+                 ON(FAULT_DETACH, C, 9640, 2200)}},
+     false},
+    {"reign-unheard-of",
+     "The new primary dies before the third node has heard of it: that one lacks the row of its reign, and is not "
+     "opened.",
+     {.nodes = 3,
+      .watchers = 1,
+      .heal_ms = 16000,
+      .count = 3,
+      .faults = {KILL(A, 4000, 11000), BETWEEN(FAULT_PART, B, C, 3900, 6000), KILL(B, 5500, 5000)}},
      false},
     {"closed-by-hand",
      "Somebody sets the primary read-only: nobody took its place, so it is opened again.",

@@ -164,6 +164,7 @@ void node_rows(struct node *node);             // finds the newest rows again af
 char *node_executed(const struct node *node);  // GTID texts; heap
 char *node_received(const struct node *node);
 uint64_t node_epoch(const struct node *node);
+uint64_t node_reigns(const struct node *node, uint64_t newest);  // REIGNS_SQL over its rows up to that epoch
 
 void repl_follow(struct node *node, int source);  // CHANGE REPLICATION SOURCE TO, stopped
 void repl_forget(struct node *node);              // RESET REPLICA ALL

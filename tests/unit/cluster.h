@@ -76,6 +76,7 @@ static inline struct observation *cluster_serves(struct cluster *it, int node, c
     (void)text_copy(seen->uuid, sizeof seen->uuid, cluster_uuids[node]);
     seen->gtid_on = true;
     seen->relevo_known = true;
+    seen->epoch = it->state.epoch;
     cluster_gtids(seen, executed, "");
     return seen;
 }

@@ -26,16 +26,16 @@ static void whoever_covers_all_others_is_the_candidate(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(3);
     a_dies(&it);
-    assert_candidate(&it, CANDIDATE_READY, NODE_B); // equal: the first
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);  // equal: the first
     (void)cluster_follows(&it, NODE_C, THREAD_CONNECTING, MORE);
     assert_candidate(&it, CANDIDATE_READY, NODE_C);
-    cluster_gtids(cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL), ALL, MORE); // received, not applied
+    cluster_gtids(cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL), ALL, MORE);  // received, not applied
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
     cluster_gtids(cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL), ALL, UUID_A ":11-13");
-    assert_candidate(&it, CANDIDATE_READY, NODE_B); // the set of what is in the relay log is not cumulative
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);  // the set of what is in the relay log is not cumulative
     (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ERRANT);
     assert_candidate(&it, CANDIDATE_DIVERGED, -1);
-    it.now_ms += CLUSTER_SILENT_MS; // only those that answer can be compared
+    it.now_ms += CLUSTER_SILENT_MS;  // only those that answer can be compared
     (void)cluster_follows(&it, NODE_C, THREAD_CONNECTING, MORE);
     assert_candidate(&it, CANDIDATE_READY, NODE_C);
     (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT);
@@ -59,7 +59,21 @@ static void a_node_being_rebuilt_is_neither_candidate_nor_measure(void **state) 
 // Each way in which b, otherwise perfect, cannot take over.
 static void what_rules_a_candidate_out(void **state) {
     (void)state;
-    enum { OPEN, GTID_OFF, JOB, HALF, EMPTY, SAME_SERVER, OTHER_SOURCE, NO_SOURCE, STOPPED, AWAY, ALIVE, UNHEARD, WAYS };
+    enum {
+        OPEN,
+        GTID_OFF,
+        JOB,
+        HALF,
+        EMPTY,
+        SAME_SERVER,
+        OTHER_SOURCE,
+        NO_SOURCE,
+        STOPPED,
+        AWAY,
+        ALIVE,
+        UNHEARD,
+        WAYS
+    };
     for (int way = -1; way < WAYS; way++) {
         AUTO_CLUSTER struct cluster it = cluster_of(2);
         a_dies(&it);
@@ -74,12 +88,12 @@ static void what_rules_a_candidate_out(void **state) {
             case JOB:
                 cluster_job(&it, NODE_B, JOB_RUNNING);
                 break;
-            case HALF: // Redis has forgotten the job, or its worker is dead
+            case HALF:  // Redis has forgotten the job, or its worker is dead
                 b->half_rebuilt = true;
                 it.intent = NODE_B;
                 break;
             case EMPTY:
-                cluster_gtids(b, "", MORE); // a fresh node that has received everything and applied nothing
+                cluster_gtids(b, "", MORE);  // a fresh node that has received everything and applied nothing
                 break;
             case SAME_SERVER:
                 (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
@@ -99,10 +113,10 @@ static void what_rules_a_candidate_out(void **state) {
             case ALIVE:
                 (void)cluster_see(&it, NODE_B, PROBE_OVERLOADED);
                 break;
-            case UNHEARD: // its last answer was fine, but that was long ago
+            case UNHEARD:  // its last answer was fine, but that was long ago
                 it.now_ms += CLUSTER_SILENT_MS;
                 break;
-            default: // nothing wrong: the rows above prove something
+            default:  // nothing wrong: the rows above prove something
                 assert_candidate(&it, CANDIDATE_READY, NODE_B);
                 continue;
         }
@@ -155,20 +169,36 @@ static void a_stream_that_ended_long_before_is_stale(void **state) {
         AUTO_CLUSTER struct cluster it = cluster_of(2);
         (void)cluster_healthy(&it);
         it.now_ms += rows[i].gap_ms;
-        (void)cluster_serves(&it, NODE_A, MORE); // goes on alone
+        (void)cluster_serves(&it, NODE_A, MORE);  // goes on alone
         (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
         (void)cluster_judge(&it);
         (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
         assert_candidate(&it, rows[i].wanted, NODE_B);
-        it.now_ms += 3600 * 1000; // how long ago the primary died does not matter
+        it.now_ms += 3600 * 1000;  // how long ago the primary died does not matter
         (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
         (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
         assert_candidate(&it, rows[i].wanted, NODE_B);
     }
-    AUTO_CLUSTER struct cluster it = cluster_of(2); // nobody saw it stream, ever
+    AUTO_CLUSTER struct cluster it = cluster_of(2);  // nobody saw it stream, ever
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     (void)cluster_follows(&it, NODE_B, THREAD_CONNECTING, ALL);
     assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+}
+
+static void who_never_heard_of_the_reign_is_stale(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    it.state.epoch = 3;
+    a_dies(&it);
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.seen[NODE_B]->epoch = 2;
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    cluster_gtids(it.seen[NODE_B], ALL, MORE);  // the row may be among what it has yet to apply
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    cluster_gtids(it.seen[NODE_B], ALL, UUID_A ":8-10");
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.seen[NODE_B]->relevo_known = false;  // it will be asked when it is opened
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
 }
 
 static void the_preferred_breaks_ties_only(void **state) {
@@ -180,7 +210,7 @@ static void the_preferred_breaks_ties_only(void **state) {
     it.preferred = "b";
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
     (void)cluster_follows(&it, NODE_C, THREAD_CONNECTING, MORE);
-    assert_candidate(&it, CANDIDATE_READY, NODE_C); // it holds more
+    assert_candidate(&it, CANDIDATE_READY, NODE_C);  // it holds more
 }
 
 static void an_unfinished_failover_goes_on_with_its_node(void **state) {
@@ -226,14 +256,14 @@ static void an_election_waits_for_every_node(void **state) {
     assert_election(&it, ELECTION_WAITING, -1);
     (void)cluster_see(&it, NODE_C, PROBE_OVERLOADED);
     assert_election(&it, ELECTION_WAITING, -1);
-    (void)cluster_see(&it, NODE_C, PROBE_REFUSED); // dead, yet it may hold more
+    (void)cluster_see(&it, NODE_C, PROBE_REFUSED);  // dead, yet it may hold more
     assert_election(&it, ELECTION_WAITING, -1);
     (void)cluster_fenced(&it, NODE_C, "");
     assert_election(&it, ELECTION_READY, NODE_A);
     (void)cluster_fenced(&it, NODE_C, MORE);
     assert_election(&it, ELECTION_READY, NODE_C);
     (void)cluster_fenced(&it, NODE_B, MORE);
-    assert_election(&it, ELECTION_READY, NODE_B); // equal: the first
+    assert_election(&it, ELECTION_READY, NODE_B);  // equal: the first
     (void)cluster_fenced(&it, NODE_B, ERRANT);
     assert_election(&it, ELECTION_DIVERGED, -1);
 }
@@ -244,12 +274,12 @@ static void half_a_copy_is_not_elected(void **state) {
     *it.state.primary = *it.state.primary_uuid = '\0';
     cluster_fenced(&it, NODE_A, ALL)->half_rebuilt = true;
     (void)cluster_fenced(&it, NODE_B, ALL);
-    assert_election(&it, ELECTION_READY, NODE_B); // the first but for its mark
+    assert_election(&it, ELECTION_READY, NODE_B);  // the first but for its mark
     cluster_fenced(&it, NODE_A, MORE)->half_rebuilt = true;
-    assert_election(&it, ELECTION_HALF, -1); // what only it holds may be the truth, or not
+    assert_election(&it, ELECTION_HALF, -1);  // what only it holds may be the truth, or not
     (void)cluster_fenced(&it, NODE_A, MORE);
     assert_election(&it, ELECTION_READY, NODE_A);
-    cluster_serves(&it, NODE_A, MORE)->half_rebuilt = true; // opened by hand: not to be adopted
+    cluster_serves(&it, NODE_A, MORE)->half_rebuilt = true;  // opened by hand: not to be adopted
     assert_election(&it, ELECTION_HALF, -1);
     (void)cluster_see(&it, NODE_B, PROBE_REFUSED);
     assert_election(&it, ELECTION_HALF, -1);
@@ -265,6 +295,7 @@ int main(void) {
         cmocka_unit_test(nobody_recorded_nobody_to_replace),
         cmocka_unit_test(a_broken_applier_is_said_and_not_preferred),
         cmocka_unit_test(a_stream_that_ended_long_before_is_stale),
+        cmocka_unit_test(who_never_heard_of_the_reign_is_stale),
         cmocka_unit_test(the_preferred_breaks_ties_only),
         cmocka_unit_test(an_unfinished_failover_goes_on_with_its_node),
         cmocka_unit_test(an_election_waits_for_every_node),

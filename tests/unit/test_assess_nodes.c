@@ -29,7 +29,7 @@ static void a_node_stands_by_what_it_shows(void **state) {
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
     b->applier = THREAD_ON;
     b->half_rebuilt = true;
-    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT); // whatever it streams
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);  // whatever it streams
     b->half_rebuilt = false;
     (void)text_copy(b->source_uuid, sizeof b->source_uuid, UUID_C);
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
@@ -39,7 +39,7 @@ static void a_node_stands_by_what_it_shows(void **state) {
     b->receiver = THREAD_ON;
     b->super_read_only = false;
     assert_int_equal(standing_of(&it, NODE_B), STANDING_LOOSE);
-    cluster_job(&it, NODE_B, JOB_RUNNING); // a copy needs it so
+    cluster_job(&it, NODE_B, JOB_RUNNING);  // a copy needs it so
     assert_int_equal(standing_of(&it, NODE_B), STANDING_JOB);
     assert_true(cluster_judge(&it).any_job);
     b->read_only = false;
@@ -65,10 +65,10 @@ static void of_twins_the_primary_or_the_first_is_the_elder(void **state) {
     assert_int_equal(standing_of(&it, NODE_C), STANDING_TWIN);
     assert_int_equal(standing_of(&it, NODE_B), STANDING_STREAMING);
 
-    (void)text_copy(it.state.primary, sizeof it.state.primary, "c"); // the last one, and it is the primary
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "c");  // the last one, and it is the primary
     (void)text_copy(it.state.primary_uuid, sizeof it.state.primary_uuid, UUID_B);
     (void)text_copy(cluster_serves(&it, NODE_C, ALL)->uuid, NODE_UUID_SIZE, UUID_B);
-    (void)cluster_judge(&it); // from now on it is remembered
+    (void)cluster_judge(&it);  // from now on it is remembered
     assert_int_equal(standing_of(&it, NODE_B), STANDING_TWIN);
     assert_int_equal(standing_of(&it, NODE_C), STANDING_PRIMARY);
 }
@@ -97,7 +97,7 @@ static void an_open_primary_with_a_source_is_tied(void **state) {
     (void)cluster_healthy(&it);
     it.seen[NODE_A]->receiver = THREAD_OFF;
     assert_int_equal(standing_of(&it, NODE_A), STANDING_TIED);
-    it.seen[NODE_A]->read_only = true; // not yet opened: promotion deals with it
+    it.seen[NODE_A]->read_only = true;  // not yet opened: promotion deals with it
     assert_int_equal(standing_of(&it, NODE_A), STANDING_PRIMARY);
 }
 
@@ -115,15 +115,15 @@ static void lag_is_what_the_heartbeat_row_lacks(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     assert_int_equal(heartbeats(&it, 300, 300).lag_ms, 0);
-    assert_int_equal(heartbeats(&it, 900, 900).lag_ms, 0);   // none is due yet
-    assert_int_equal(heartbeats(&it, 5000, 5000).lag_ms, 0); // nobody writes it: the replica has the newest
+    assert_int_equal(heartbeats(&it, 900, 900).lag_ms, 0);    // none is due yet
+    assert_int_equal(heartbeats(&it, 5000, 5000).lag_ms, 0);  // nobody writes it: the replica has the newest
     assert_int_equal(heartbeats(&it, 200, 1200).lag_ms, 200);
     assert_int_equal(heartbeats(&it, 200, 5200).lag_ms, 4200);
     assert_int_equal(heartbeats(&it, 100, 900).lag_ms, 0);
     assert_int_equal(heartbeats(&it, -1, 300).lag_ms, -1);
     assert_int_equal(heartbeats(&it, 300, -1).lag_ms, -1);
     (void)heartbeats(&it, 200, 5200);
-    it.seen[NODE_B]->applier_errno = 1062; // whoever does not stream has no lag but a problem
+    it.seen[NODE_B]->applier_errno = 1062;  // whoever does not stream has no lag but a problem
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].lag_ms, -1);
 }
 
@@ -134,9 +134,9 @@ static void steady_is_streaming_without_a_break(void **state) {
     it.now_ms += 4000;
     assert_int_equal(heartbeats(&it, 100, 100).steady_ms, 4000);
     it.now_ms += 100;
-    assert_int_equal(heartbeats(&it, 100, 2000).steady_ms, 0); // a second behind
+    assert_int_equal(heartbeats(&it, 100, 2000).steady_ms, 0);  // a second behind
     it.now_ms += 100;
-    assert_int_equal(heartbeats(&it, 100, 1999).steady_ms, 0); // begins anew
+    assert_int_equal(heartbeats(&it, 100, 1999).steady_ms, 0);  // begins anew
     it.now_ms += 100;
     assert_int_equal(heartbeats(&it, 100, 100).steady_ms, 100);
     (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT);
@@ -150,7 +150,7 @@ static void divergence_needs_the_newer_look_at_the_primary(void **state) {
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
     it.now_ms += 100;
-    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE); // a had 12 by then, we only have not looked
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE);  // a had 12 by then, we only have not looked
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 0);
     it.now_ms += 1;
     (void)cluster_serves(&it, NODE_A, MORE);
@@ -160,7 +160,7 @@ static void divergence_needs_the_newer_look_at_the_primary(void **state) {
     (void)cluster_serves(&it, NODE_A, MORE);
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 3);
     assert_int_equal(cluster_judge(&it).nodes[NODE_A].diverged, 0);
-    (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT); // what was known stays
+    (void)cluster_see(&it, NODE_B, PROBE_TIMEOUT);  // what was known stays
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].diverged, 3);
 }
 
@@ -168,24 +168,89 @@ static void a_stream_with_transactions_of_its_own_is_adrift(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
-    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE); // the primary's own, applied before the primary says so
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, MORE);  // the primary's own, applied before the primary says so
     it.now_ms += 1;
     (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
     it.now_ms += 1;
     (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10," UUID_B ":1");
-    (void)cluster_fenced(&it, NODE_A, UUID_A ":1-10"); // closed, it may be about to apply what it lacks
+    (void)cluster_fenced(&it, NODE_A, UUID_A ":1-10");  // closed, it may be about to apply what it lacks
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
-    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10"); // however often b is heard later than a
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");  // however often b is heard later than a
     it.now_ms += 1;
     (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-11," UUID_B ":1");
     struct facts facts = cluster_judge(&it);
     assert_int_equal(facts.nodes[NODE_B].standing, STANDING_ADRIFT);
     assert_false(facts.all_streaming);
-    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10"); // rebuilt
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10");  // rebuilt
     it.now_ms += 1;
     (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
+}
+
+// The primary's rows in a new look, and the replica's beside them.
+static enum standing rows(struct cluster *it, uint64_t epoch_a, uint64_t reigns_a, uint64_t epoch_b, uint64_t reigns_b,
+                          const char *executed_b, bool new_b) {
+    it->now_ms += 100;
+    struct observation *a = cluster_serves(it, NODE_A, MORE);
+    a->epoch = epoch_a;
+    a->reigns = reigns_a;
+    struct observation *b = cluster_follows(it, NODE_B, THREAD_ON, executed_b);
+    b->epoch = epoch_b;
+    b->reigns = reigns_b;
+    b->rows_new = new_b;
+    return cluster_judge(it).nodes[NODE_B].standing;
+}
+
+static void numbers_without_the_row_of_their_reign_are_others(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    assert_int_equal(rows(&it, 3, 33, 1, 11, MORE, true), STANDING_STREAMING);   // the row may be younger than the set
+    assert_int_equal(rows(&it, 3, 33, 1, 11, MORE, false), STANDING_STREAMING);  // here too
+    assert_int_equal(rows(&it, 3, 33, 1, 11, UUID_A ":1-11", true), STANDING_STREAMING);  // it lags
+    assert_int_equal(rows(&it, 3, 33, 3, 33, MORE, true), STANDING_STREAMING);
+    assert_int_equal(rows(&it, 3, 33, 1, 11, MORE, true), STANDING_FORKED);
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_NONE);
+    assert_int_equal(rows(&it, 3, 33, 1, 11, UUID_A ":1-11", false),
+                     STANDING_FORKED);                                           // until it shows that it has them
+    assert_int_equal(rows(&it, 3, 33, 3, 33, MORE, false), STANDING_STREAMING);  // copied anew
+}
+
+static void alike_but_for_an_older_row_is_given_time(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    for (int64_t until_ms = it.now_ms + FORK_PATIENCE_MS; it.now_ms < until_ms;) {
+        assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_STREAMING);
+    }
+    assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_FORKED);
+    assert_int_equal(rows(&it, 4, 44, 4, 44, UUID_A ":1-11", false), STANDING_STREAMING);
+    assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_STREAMING);  // from the start
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_NONE);  // at once
+    AUTO_CLUSTER struct cluster old = cluster_of(2);
+    for (int i = 0; i < 100; i++) {  // what is written down of old, without such sums, proves nothing
+        assert_int_equal(rows(&old, 4, 0, 3, 0, MORE, true), STANDING_STREAMING);
+    }
+}
+
+static void a_closed_primary_has_no_rows_to_compare_with(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    for (int i = 0; i < 100; i++) {
+        it.now_ms += 100;
+        struct observation *a = cluster_fenced(&it, NODE_A, MORE);
+        a->epoch = 4;
+        a->reigns = 44;
+        struct observation *b = cluster_follows(&it, NODE_B, THREAD_ON, MORE);
+        b->epoch = 4;
+        b->reigns = 40;
+        b->rows_new = true;
+        assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
+    }
 }
 
 static void half_a_copy_neither_streams_nor_takes_over(void **state) {
@@ -193,7 +258,7 @@ static void half_a_copy_neither_streams_nor_takes_over(void **state) {
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
     struct observation *copied = cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10");
-    copied->offline_mode = true; // the resync that copies into it set this, and did not come to its end
+    copied->offline_mode = true;  // the resync that copies into it set this, and did not come to its end
     (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
     struct facts facts = cluster_judge(&it);
     assert_int_equal(facts.nodes[NODE_B].standing, STANDING_ADRIFT);
@@ -213,6 +278,9 @@ int main(void) {
         cmocka_unit_test(divergence_needs_the_newer_look_at_the_primary),
         cmocka_unit_test(a_stream_with_transactions_of_its_own_is_adrift),
         cmocka_unit_test(half_a_copy_neither_streams_nor_takes_over),
+        cmocka_unit_test(numbers_without_the_row_of_their_reign_are_others),
+        cmocka_unit_test(alike_but_for_an_older_row_is_given_time),
+        cmocka_unit_test(a_closed_primary_has_no_rows_to_compare_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,9 +22,8 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         assert_row(name, rule->act < ACT_COUNT && *act_name(rule->act) != '?');
         // A person can read why: whatever is done, whatever the cluster is said to be.
         assert_row(name, rule->why != MSG_NONE || (of_node && rule->act == ACT_NONE));
-        bool on_node =
-            rule->act == ACT_FENCE || rule->act == ACT_FORGET || rule->act == ACT_RESYNC || rule->act == ACT_ALARM ||
-            rule->act == ACT_SUIT;
+        bool on_node = rule->act == ACT_FENCE || rule->act == ACT_FORGET || rule->act == ACT_RESYNC ||
+                       rule->act == ACT_ALARM || rule->act == ACT_SUIT;
         if (of_node) {
             assert_row(name, rule->to == PHASE_STAY && rule->target == TARGET_NONE);
             assert_row(name, rule->act == ACT_NONE || (on_node && (rule->standing || rule->fit)));
@@ -96,7 +95,9 @@ static const struct example {
      "forced, missed, in maintenance",
      {PRIMARY_MISSED, 0, 0, 0, LEADS | FLAG_MAINTENANCE | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {124, "forced, another server there", {PRIMARY_IMPOSTOR, 0, 0, 0, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
-    {124, "forced, nobody recorded", {PRIMARY_NONE, 0, 0, ELECTION_DIVERGED, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
+    {124,
+     "forced, nobody recorded",
+     {PRIMARY_NONE, 0, 0, ELECTION_DIVERGED, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {124,
      "forced, a half-opened node away",
      {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_UNCERTAIN | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
@@ -114,10 +115,14 @@ static const struct example {
     {141, "one open, half a copy", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS | FLAG_OPEN_OTHER, 0}},
     {141, "half a copy covers all", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS, 0}},
     {140, "half a copy, several open", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS | FLAG_OPEN_MANY, 0}},
-    {124, "half a copy, another forced", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
+    {124,
+     "half a copy, another forced",
+     {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {142, "one open", {PRIMARY_NONE, 0, 0, ELECTION_WAITING, LEADS | FLAG_OPEN_OTHER, 0}},
     {142, "one open, all answer", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_OTHER, 0}},
-    {143, "one open, recording it failed", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_OTHER | FLAG_COOLING, 0}},
+    {143,
+     "one open, recording it failed",
+     {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_OTHER | FLAG_COOLING, 0}},
     {144, "a new cluster", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS, 0}},
     {148, "a new cluster, just failed", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_COOLING, 0}},
     {146, "both diverged", {PRIMARY_NONE, 0, 0, ELECTION_DIVERGED, LEADS, 0}},
@@ -170,22 +175,30 @@ static const struct example {
     {167,
      "the old one goes on, its successor half-open",
      {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_OPEN_OTHER | FLAG_OUTLIVED | FLAG_INTENT, 0}},
-    {166, "the same, its successor open", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_OPEN_OTHER | FLAG_OUTLIVED | FLAG_INTENT, 0}},
+    {166,
+     "the same, its successor open",
+     {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_OPEN_OTHER | FLAG_OUTLIVED | FLAG_INTENT, 0}},
     {168, "opened by hand", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_OPEN_OTHER, 0}},
     {169, "came back with less than it had", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_BEHIND, 0}},
     {168, "the same, another one opened by hand", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_BEHIND | FLAG_OPEN_OTHER, 0}},
-    {124, "the same, another one forced", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_BEHIND | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
+    {124,
+     "the same, another one forced",
+     {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_BEHIND | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {170, "several opened by hand", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_OPEN_MANY, 0}},
     {171, "a half-opened node away", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_UNCERTAIN, 0}},
     {173, "came back fenced, Redis had forgotten", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_RECALLED, 0}},
     {173, "the same, opening failed before", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_RECALLED | FLAG_COOLING, 0}},
     {175, "recorded, not configured", {PRIMARY_FOREIGN, 0, 0, ELECTION_READY, LEADS, 0}},
     {172, "came back fenced", {PRIMARY_CLOSED, 0, 0, 0, LEADS, 0}},
-    {172, "came back fenced, a job runs", {PRIMARY_CLOSED, WITNESS_STREAMS, CANDIDATE_READY, 0, LEADS | FLAG_ANY_JOB, 0}},
+    {172,
+     "came back fenced, a job runs",
+     {PRIMARY_CLOSED, WITNESS_STREAMS, CANDIDATE_READY, 0, LEADS | FLAG_ANY_JOB, 0}},
     {174, "came back fenced, opening failed", {PRIMARY_CLOSED, 0, 0, 0, LEADS | FLAG_COOLING, 0}},
     {176, "another server there", {PRIMARY_IMPOSTOR, WITNESS_LOST, CANDIDATE_READY, 0, LEADS, 0}},
     {177, "half a copy", {PRIMARY_HALF, WITNESS_LOST, CANDIDATE_READY, 0, LEADS, 0}},
-    {177, "half a copy, an intent", {PRIMARY_HALF, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_INTENT | FLAG_OPEN_OTHER, 0}},
+    {177,
+     "half a copy, an intent",
+     {PRIMARY_HALF, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_INTENT | FLAG_OPEN_OTHER, 0}},
     {124, "half a copy, forced", {PRIMARY_HALF, 0, 0, 0, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {178, "overloaded", {PRIMARY_ALIVE, WITNESS_LOST, CANDIDATE_READY, 0, LEADS, 0}},
     {180, "missed", {PRIMARY_MISSED, WITNESS_LOST, CANDIDATE_READY, 0, LEADS, 0}},
@@ -216,7 +229,9 @@ static const struct example {
      {PRIMARY_CLOSING, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_COOLING | FLAG_INTENT, 0}},
     {198, "goes on half-way", {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_READY, 0, LEADS | FLAG_INTENT, 0}},
     {198, "goes on half-way, silent", {PRIMARY_SILENT, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_INTENT, 0}},
-    {200, "goes on half-way, but it is broken", {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_BROKEN, 0, LEADS | FLAG_INTENT, 0}},
+    {200,
+     "goes on half-way, but it is broken",
+     {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_BROKEN, 0, LEADS | FLAG_INTENT, 0}},
     {200, "no witness", {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_READY, 0, LEADS, 0}},
     {200, "no witness, silent", {PRIMARY_SILENT, WITNESS_NONE, CANDIDATE_READY, 0, LEADS, 0}},
     {200, "no witness, shutting down", {PRIMARY_CLOSING, WITNESS_NONE, CANDIDATE_NONE, 0, LEADS, 0}},
@@ -282,6 +297,9 @@ static const struct node_example {
     {0, "tied, closed", STANDING_TIED, PRIMARY_CLOSED, LEADS, 0},
     {540, "adrift", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0},
     {0, "adrift, a job just failed", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
+    {542, "forked", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0},
+    {0, "forked, a job just failed", STANDING_FORKED, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
+    {0, "forked, the primary closed", STANDING_FORKED, PRIMARY_CLOSED, LEADS, 0},
     {0, "adrift, the primary dead", STANDING_ADRIFT, PRIMARY_DEAD, LEADS, 0},
     {0, "adrift, the primary closed", STANDING_ADRIFT, PRIMARY_CLOSED, LEADS, 0},
     {0, "open, the primary holds half a copy", STANDING_OPEN, PRIMARY_HALF, LEADS, 0},
@@ -383,10 +401,8 @@ static void tells_what_a_death_would_bring(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_tables_are_well_formed),
-        cmocka_unit_test(each_example_meets_its_rule),
-        cmocka_unit_test(every_rule_has_an_example),
-        cmocka_unit_test(no_match_stays),
+        cmocka_unit_test(the_tables_are_well_formed),     cmocka_unit_test(each_example_meets_its_rule),
+        cmocka_unit_test(every_rule_has_an_example),      cmocka_unit_test(no_match_stays),
         cmocka_unit_test(tells_what_a_death_would_bring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,8 @@ static const char *wrong_act(const struct situation *at, const struct decision *
                        : "switches over for no reason";
         case ACT_REOPEN:
             return at->view == PRIMARY_CLOSED && !others &&
-                           !(flags & (FLAG_UNCERTAIN | FLAG_RECALLED | FLAG_COOLING | FLAG_MAINTENANCE | FLAG_BEHIND)) &&
+                           !(flags &
+                             (FLAG_UNCERTAIN | FLAG_RECALLED | FLAG_COOLING | FLAG_MAINTENANCE | FLAG_BEHIND)) &&
                            got->target == TARGET_PRIMARY
                        ? NULL
                        : "reopens a primary that may have been replaced";
@@ -71,7 +72,8 @@ static const char *wrong_act(const struct situation *at, const struct decision *
                        ? NULL
                        : "waits for acknowledgements that nobody gives";
         case ACT_UNSYNC:
-            return at->view == PRIMARY_OPEN && ((at->sync == SYNC_STUCK && !(flags & FLAG_UNCERTAIN)) || at->sync == SYNC_LEFT) &&
+            return at->view == PRIMARY_OPEN &&
+                           ((at->sync == SYNC_STUCK && !(flags & FLAG_UNCERTAIN)) || at->sync == SYNC_LEFT) &&
                            got->target == TARGET_PRIMARY
                        ? NULL
                        : "lets a primary go on alone that need not";
@@ -228,8 +230,9 @@ static void nodes_are_repaired_only_when_that_is_safe(void **state) {
                              : got.act == ACT_FENCE ? (standing == STANDING_OPEN && certain) ||
                                                           (standing == STANDING_LOOSE && view == PRIMARY_OPEN)
                              : got.act == ACT_FORGET ? standing == STANDING_TIED && view == PRIMARY_OPEN
-                             : got.act == ACT_RESYNC ? standing == STANDING_ADRIFT && view == PRIMARY_OPEN
-                                                     : false;
+                             : got.act == ACT_RESYNC
+                                 ? (standing == STANDING_ADRIFT || standing == STANDING_FORKED) && view == PRIMARY_OPEN
+                                 : false;
                 if (!right) {
                     fail_msg("rule %d: %s a node that is %s, primary %s, flags 0x%x", got.rule, act_name(got.act),
                              standing_name(standing), primary_view_name(view), flags);

@@ -1,5 +1,5 @@
-// watcher/probe: what an answer is taken for, and above all what a bad one is not taken for. The MySQL port is a table of
-// answers here.
+// watcher/probe: what an answer is taken for, and above all what a bad one is not taken for. The MySQL port is a table
+// of answers here.
 #include "common/mysql_port.h"
 #include "tests/unit/unit.h"
 #include "watcher/probe.h"
@@ -48,10 +48,10 @@ bool db_query(struct db_session *session, int64_t timeout_ms, const char *sql, s
     struct db_rows *rows = calloc(1, sizeof *rows);
     assert_non_null(rows);
     rival.value = server.rival;
-    *rows = strstr(sql, "user_variables")  ? (struct db_rows){&rival, server.rival ? 1 : 0}
-            : strstr(sql, "SCHEMATA")      ? (struct db_rows){server.mark, 1}
-            : strstr(sql, "relevo.epoch")  ? (struct db_rows){server.relevo, 1}
-                                           : (struct db_rows){server.node, 1};
+    *rows = strstr(sql, "user_variables") ? (struct db_rows){&rival, server.rival ? 1 : 0}
+            : strstr(sql, "SCHEMATA")     ? (struct db_rows){server.mark, 1}
+            : strstr(sql, "relevo.epoch") ? (struct db_rows){server.relevo, 1}
+                                          : (struct db_rows){server.node, 1};
     *ret = rows;
     return true;
 }
@@ -97,7 +97,7 @@ bool db_alive(const struct db_session *session) {
 }
 
 #define UUID "11111111-1111-1111-1111-111111111111"
-static const struct column primary[] = {{"uuid", UUID},     {"read_only", "0"}, {"super_read_only", "0"},
+static const struct column primary[] = {{"uuid", UUID},      {"read_only", "0"},        {"super_read_only", "0"},
                                         {"gtid_mode", "ON"}, {"executed", UUID ":1-5"}, {NULL, NULL}};
 
 static int set_up(void **state) {
@@ -157,8 +157,9 @@ static void an_error_is_told_from_death(void **state) {
 }
 
 static const struct column unmarked[] = {{"marked", "0"}, {NULL, NULL}};
-static const struct column reign[] = {{"epoch", "7"},          {"rule", "210"}, {"sync", "2"}, {"primary_uuid", UUID},
-                                      {"primary_name", "db-1"}, {"ts_ms", "5"},  {NULL, NULL}};
+static const struct column reign[] = {
+    {"epoch", "7"}, {"rule", "210"},           {"sync", "2"}, {"primary_uuid", UUID}, {"primary_name", "db-1"},
+    {"ts_ms", "5"}, {"reigns", "21474836487"}, {NULL, NULL}};
 
 // Nobody can tell whether it is half a copy: then it counts as one.
 static void a_mark_that_cannot_be_read_is_there(void **state) {
@@ -169,6 +170,12 @@ static void a_mark_that_cannot_be_read_is_there(void **state) {
     probe_ask_relevo(NULL, 1000, good);
     assert_false(good->half_rebuilt);
     assert_int_equal(good->epoch, 7);
+    assert_int_equal(good->reigns, 21474836487);
+    assert_true(good->rows_new);
+    AUTO_OBSERVATION struct observation *next = observation_new();
+    probe_keep_relevo(good, next);
+    assert_int_equal(next->reigns, 21474836487);
+    assert_false(next->rows_new);
     assert_false(good->epoch_sync);  // only 1 says that the primary waits
     server.fails = (struct err){.kind = ERR_TIMEOUT};
     server.fails_only = "SCHEMATA";
