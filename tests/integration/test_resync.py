@@ -108,6 +108,23 @@ def test_purged_binlogs_make_it_a_clone(lab):
     lab.assert_equal()
 
 
+def test_other_transactions_under_the_same_numbers(lab):
+    """a was rewound and gives the numbers of what was undone again; b still has what they were. By the sets of GTIDs
+    nothing is wrong, and what a made under them is never sent."""
+    uuid = lab.value(lab.a, "SELECT @@server_uuid")
+    made = int(re.search(rf"{uuid}:[\d:-]*?(\d+)(?:,|$)", lab.executed(lab.a))[1])
+    lab.diverge(f"SET SESSION gtid_next = '{uuid}:{made + 1}'",
+                f"INSERT INTO appdb.customers (name, email) VALUES ('undone', 'undone-{time.time()}')",
+                "SET SESSION gtid_next = 'AUTOMATIC'")
+    lab.sql(lab.a, "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) SELECT"
+            f" COALESCE(MAX(epoch), 0) + 1, '{lab.a}', @@server_uuid, 0, 0, 'test' FROM relevo.epoch")
+    assert lab.executed(lab.a) == lab.executed(lab.b)
+    job = lab.resync()
+    assert job["rung"] == "clone" and "relevo.epoch" in refusals(job)["catchup"], job
+    lab.assert_streams()
+    lab.assert_equal()
+
+
 def test_without_the_clone_plugin_it_is_a_dump(lab):
     lab.sql(lab.b, "STOP REPLICA", "SET GLOBAL super_read_only = OFF", "UNINSTALL PLUGIN clone")
     lab.sql(lab.b, "SET GLOBAL super_read_only = ON")
