@@ -91,9 +91,9 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
         memory->answered_ms = observation->at_ms;
         memory->hard_ms = 0;
         memory->closing_ms = 0;
+        (void)text_copy(memory->uuid, sizeof memory->uuid, observation->uuid);
         memory->proven = memory->epoch;
         memory->epoch = observation->epoch;
-        (void)text_copy(memory->uuid, sizeof memory->uuid, observation->uuid);
         remember_stream(memory, observation);
     } else if (observation_alive(observation)) {
         memory->answered_ms = observation->at_ms;

@@ -149,10 +149,9 @@ static enum sql_answer run_let_in(struct db_session *session, const char *sql, s
 }
 
 static enum sql_answer run_online(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    (void)sql;
     (void)rows;
     (void)err;
-    session->node->offline_mode = false;
+    session->node->offline_mode = strstr(sql, "= ON") != NULL;
     return SQL_DONE;
 }
 
@@ -334,7 +333,7 @@ static const struct {
     {"SET GLOBAL super_read_only = OFF", run_unfence, true},
     {"SET GLOBAL read_only = OFF", run_open, true},
     {"SET GLOBAL read_only = IF(NOW(6)", run_let_in, true},
-    {"SET GLOBAL offline_mode = OFF", run_online, true},
+    {"SET GLOBAL offline_mode = O", run_online, true},
     {"SET GLOBAL event_scheduler", run_nothing, false},
     {"SELECT COUNT(*) FROM performance_schema.threads", run_hung, false},
     {"SELECT COUNT(*) FROM information_schema.TABLES", run_tables, false},
