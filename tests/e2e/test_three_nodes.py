@@ -3,7 +3,8 @@ import pytest
 
 from lib import ledger
 from lib.cluster import PORT, A, B
-from lib.run import ROOT, wait_until
+from lib.faults import pause, unpause
+from lib.run import ROOT, sh_result, wait_until
 from lib.writer import Writer
 
 C = "mysql-third"
@@ -87,6 +88,49 @@ def test_the_replica_that_holds_more_is_promoted(three):
     assert event["node"] == C, event
     wait_until(lambda: follows(cluster, B, C), 60, "the one that lagged follows the new primary")
     wait_until(lambda: holds(cluster, B) == ["1", "1"], 20, "and holds what it lacked")
+
+
+def test_one_that_kept_what_was_undone_elsewhere_is_copied_anew(three):
+    """C is away, with a row that B never got, while A dies, comes back, loses that row and is primary again: A gives the
+    number of the transaction to another one. C claims it and streams, with other data: only relevo.epoch tells."""
+    cluster = three
+    cluster.command("maintenance on")
+    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
+    cluster.root(B, "STOP REPLICA")
+    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307)")
+    last = cluster.gtids(A)
+    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{last}', 20)").strip() == "0"
+    mark = cluster.mark()
+    cluster.docker("kill", C)
+    cluster.docker("kill", A)
+    cluster.root(B, "START REPLICA")
+    cluster.command("maintenance off")
+    assert cluster.wait_event(mark, 60, type="FAILOVER")["node"] == B
+    cluster.docker("start", A)
+    cluster.wait_event(mark, 60, type="RESCUED", node=A)
+    wait_until(lambda: follows(cluster, A, B), 60, "the old primary follows")
+    wait_until(lambda: cluster.ask({"action": "switchover", "node": A}, timeout=60) and cluster.primary() == A, 60,
+               f"{A} is primary again", every=0.5)
+    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (2, 3307)")
+    # While it claims more than A has made, A refuses it and it is no replica.
+    wait_until(lambda: cluster.root(A, f"SELECT GTID_SUBSET('{last}', @@gtid_executed)").strip() == "1", 60,
+               "A has made as many again")
+    mark = cluster.mark()
+    pause(cluster, "db-watcher")  # which would ask for a resync of one that boots without following
+    cluster.docker("start", C)
+    wait_until(lambda: cluster.root(C, "START REPLICA") == "" and follows(cluster, C, A), 60, "it streams")
+    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{cluster.gtids(A)}', 20)").strip() == "0"
+    assert holds(cluster, C) != holds(cluster, A)
+    unpause(cluster, "db-watcher")
+    done = cluster.wait_event(mark, 120, type="RESYNC", node=C)
+    assert done["detail"]["rung"] in ("clone", "dump"), done
+    refused = {rung["rung"]: rung["why"] for rung in cluster.job(C)["refused"]}
+    assert "relevo.epoch" in refused["catchup"], refused
+    assert "rule=542" in sh_result("docker", "logs", "--tail", "100", "db-watcher")[1]
+    wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, C, A), 60, "all follow")
+    for node in (B, C):
+        wait_until(lambda: holds(cluster, node) == holds(cluster, A) == ["1", "2"], 20, f"{node} holds the same")
+    assert 1 in ledger.rescued_ids(cluster)
 
 
 def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
