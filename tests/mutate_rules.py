@@ -46,9 +46,12 @@ GUARDS = {
         ("it->offline_mode || it->half_rebuilt ||", "it->half_rebuilt ||"),
         (" || text_equal(it->uuid, view->in->state->primary_uuid)) {", ") {"),
         ("view->memory->nodes[node].forked_ms || text_equal(it->uuid", "text_equal(it->uuid"),
-        ("    if (it->relevo_known && it->epoch < view->in->state->epoch && gtid_subset(it->received, it->executed)) {\n"
+        ("    if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {\n"
          "        return true;\n    }\n", ""),
-        ("it->epoch < view->in->state->epoch && gtid_subset(it->received, it->executed)", "it->epoch < view->in->state->epoch"),
+        ("it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)", "it->epoch < view->facts.reign_since"),
+        ("text_equal(memory->reign_uuid, state->primary_uuid) &&\n                   (state", "(state"),
+        ("(state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1)", "true"),
+        ("(state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1)", "state->epoch == memory->reign_epoch"),
         ("if (it->relevo_known && it->epoch <", "if (it->epoch <"),
         # who holds others under the same numbers
         ("|| primary->read_only || !it->relevo_known ||", "|| !it->relevo_known ||"),

@@ -20,6 +20,7 @@ struct act_request {
     int old;                           // the primary until now, -1
     char old_uuid[NODE_UUID_SIZE];
     uint64_t old_epoch;       // of the reign until now, the newest that is known
+    uint64_t since;           // the first of those that the target must know of, to take over (facts.reign_since)
     uint64_t epoch;           // of the new reign
     bool forced;              // an operator accepts the loss
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none

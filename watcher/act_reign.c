@@ -37,13 +37,13 @@ static bool ensure_tables(struct db_session *session, struct err *err) {
 // transactions under the same numbers (REIGNS_SQL).
 static unsigned long long takes_over_from(const struct act_request *request) {
     bool takes_over = (request->act == ACT_PROMOTE && !request->forced) || request->act == ACT_SWITCHOVER;
-    return takes_over ? request->old_epoch : 0;
+    return takes_over ? request->since : 0;
 }
 
 static bool knows_of(struct db_session *session, unsigned long long epoch) {
     AUTO_ROWS struct db_rows *rows = NULL;
     struct err ignored = {0};  // then the reason is one of the others
-    return !db_queryf(session, STATEMENT_MS, &rows, &ignored, "SELECT COUNT(*) FROM relevo.epoch WHERE epoch = %llu",
+    return !db_queryf(session, STATEMENT_MS, &rows, &ignored, "SELECT COUNT(*) FROM relevo.epoch WHERE epoch >= %llu",
                       epoch) ||
            !text_equal(db_cell(rows, 0, 0, NULL), "0");
 }
@@ -58,7 +58,7 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
                   "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
                   " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
                   " WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)"
-                  " AND (%llu = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch = %llu)) AND NOT EXISTS"
+                  " AND (%llu = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)) AND NOT EXISTS"
                   " (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')",
                   epoch, settings->nodes[request->target].name, request->rule, why, epoch, after, after)) {
         return false;
@@ -67,7 +67,7 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
         return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
     }
     if (db_affected(session) != 1 && after && !knows_of(session, after)) {
-        return err_set(err, ERR_FAILED, 0, "it lacks the row of epoch %llu: it may hold others under its numbers",
+        return err_set(err, ERR_FAILED, 0, "it knows of no epoch since %llu: it may hold others under the same numbers",
                        after);
     }
     return db_affected(session) == 1 ||

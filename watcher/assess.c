@@ -137,7 +137,7 @@ static bool stale(const struct view *view, int node) {
         return false;
     }
     const struct observation *it = assess_seen(view, node);
-    if (it->relevo_known && it->epoch < view->in->state->epoch && gtid_subset(it->received, it->executed)) {
+    if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
         return true;
     }
     int64_t streamed_ms = view->memory->nodes[node].streamed_ms;
@@ -373,11 +373,23 @@ static int index_of(const struct assess_input *in, const char *name) {
     return -1;
 }
 
+// A primary that is reopened begins a reign and continues its own numbers. Had somebody else reigned between two that
+// we know of, the epochs would be two apart.
+static uint64_t remember_reign(struct memory *memory, const struct cluster_state *state) {
+    bool goes_on = text_equal(memory->reign_uuid, state->primary_uuid) &&
+                   (state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1);
+    memory->reign_since = goes_on ? memory->reign_since : state->epoch;
+    memory->reign_epoch = state->epoch;
+    (void)text_copy(memory->reign_uuid, sizeof memory->reign_uuid, state->primary_uuid);
+    return memory->reign_since;
+}
+
 struct facts assess(struct memory *memory, const struct assess_input *in) {
     struct view view = {.memory = memory, .in = in};
     view.facts = (struct facts){.now_ms = in->now_ms,
                                 .count = in->count,
                                 .primary = index_of(in, in->state->primary),
+                                .reign_since = remember_reign(memory, in->state),
                                 .candidate_node = -1,
                                 .election_node = -1,
                                 .open_node = -1,

@@ -147,6 +147,8 @@ struct node_memory {
 
 struct memory {
     struct node_memory nodes[NODE_MAX];
+    uint64_t reign_epoch, reign_since;  // of facts.reign_since: the newest reign, the first of the same primary
+    char reign_uuid[NODE_UUID_SIZE];
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
     int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
@@ -168,6 +170,8 @@ struct facts {
     int64_t now_ms;
     int count;
     int primary;  // index of the recorded primary, -1
+    uint64_t
+        reign_since;  // since this epoch at least nobody else reigned: whoever knows of it holds what that one made
     enum primary_view view;
     enum witness witness;
     enum candidate candidate;

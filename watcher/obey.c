@@ -59,6 +59,7 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
                                          : watcher->facts.primary == target ? -1
                                                                             : watcher->facts.primary,
                                   .old_epoch = watcher->state.epoch,
+                                  .since = watcher->facts.reign_since,
                                   .epoch = newest + 1,
                                   .forced = (watcher->asked.flag & FLAG_ASK_FORCE) != 0,
                                   .decided_ms = watcher->now_ms};

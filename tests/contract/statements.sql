@@ -57,7 +57,7 @@ SET @relevo_until = NOW(6) + INTERVAL 0 MICROSECOND;
 INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)
     SELECT {E}, '{X}', @@GLOBAL.server_uuid, 0, 210, 'contract' FROM DUAL
     WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {E})
-    AND ({A} = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch = {A})) AND NOT EXISTS
+    AND ({A} = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {A})) AND NOT EXISTS
     (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'relevo_rebuild');
 
 -- [tables]

@@ -168,14 +168,10 @@ enum sql_answer sql_committed(struct db_session *session) {
     return SQL_DONE;
 }
 
-static bool has_reign(const struct node *node, uint64_t epoch) {
-    return node_reigns(node, epoch) != node_reigns(node, epoch - 1);
-}
-
 static enum sql_answer run_knows_of(struct db_session *session, const char *sql, struct db_rows *rows,
                                     struct err *err) {
     (void)err;
-    bool has = has_reign(session->node, strtoull(strstr(sql, "epoch = ") + 8, NULL, 10));
+    bool has = node_epoch(session->node) >= strtoull(strstr(sql, "epoch >= ") + 9, NULL, 10);
     sql_cell_text(rows, "count", has ? "1" : "0");
     return SQL_DONE;
 }
@@ -194,7 +190,7 @@ static enum sql_answer run_epoch(struct db_session *session, const char *sql, st
         return sql_committed(session);
     }
     unsigned long long after = strtoull(strstr(sql, " AND (") + 6, NULL, 10);
-    session->affected = node_epoch(node) < epoch && (after == 0 || has_reign(node, after)) &&
+    session->affected = node_epoch(node) < epoch && (after == 0 || node_epoch(node) >= after) &&
                                 sim_now_ms() <= session->until_ms && !node->rebuild_marked
                             ? 1
                             : 0;
@@ -324,7 +320,7 @@ static const struct {
     {"UPDATE relevo.epoch SET sync = ", run_row_sync, true},
     {"SELECT @@GLOBAL.server_uuid", run_uuid, false},
     {"SELECT COUNT(*) FROM relevo.epoch WHERE epoch > ", run_newer_reign, false},
-    {"SELECT COUNT(*) FROM relevo.epoch WHERE epoch = ", run_knows_of, false},
+    {"SELECT COUNT(*) FROM relevo.epoch WHERE epoch >= ", run_knows_of, false},
     {"SELECT @@GLOBAL.gtid_executed", run_executed, false},
     {"SELECT REPLACE(@@GLOBAL.gtid_executed", run_executed, false},
     {"SET SESSION lock_wait_timeout", run_lock_wait, false},

@@ -191,7 +191,24 @@ static void who_never_heard_of_the_reign_is_stale(void **state) {
     it.state.epoch = 3;
     a_dies(&it);
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
-    it.seen[NODE_B]->epoch = 2;
+    it.state.epoch = 4; // reopened, and lost before that was heard of: it continued its own numbers
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.state.epoch = 6; // somebody else may have reigned
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.state.epoch = 7;
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.seen[NODE_B]->epoch = 6;
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    (void)text_copy(it.state.primary_uuid, sizeof it.state.primary_uuid, UUID_C); // somebody else does
+    (void)text_copy(it.seen[NODE_B]->source_uuid, sizeof it.seen[NODE_B]->source_uuid, UUID_C);
+    it.state.epoch = 8;
+    it.memory.nodes[NODE_B].streamed_ms = it.now_ms;
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.seen[NODE_B]->epoch = 8;
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.memory.reign_epoch = 0; // a watcher that has just started
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.seen[NODE_B]->epoch = 7;
     assert_candidate(&it, CANDIDATE_STALE, NODE_B);
     cluster_gtids(it.seen[NODE_B], ALL, MORE);  // the row may be among what it has yet to apply
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
