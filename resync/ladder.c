@@ -42,15 +42,18 @@ static void pick_donor(struct job *job, char ret[NODE_NAME_SIZE]) {
     state_done(&cluster);
 }
 
-// The chosen donor, or the primary if that one cannot be reached after all.
-static bool open_donor(struct job *job, bool gtid, struct peer *ret, struct node_facts *ret_facts) {
+// The chosen donor, or the primary if that one cannot be reached after all, or may not hold what its GTIDs say.
+static bool open_donor(struct job *job, bool gtid, struct peer *primary, struct peer *ret,
+                       struct node_facts *ret_facts) {
     char name[NODE_NAME_SIZE];
     (void)text_copy(name, sizeof name, job->primary);
     if (gtid) {  // without GTIDs only the primary's own positions mean anything
         pick_donor(job, name);
     }
     if (!text_equal(name, job->primary)) {
-        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) && facts_look(ret, ret_facts)) {
+        bool same = false;
+        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) &&
+            step_knows_reigns(ret, primary, &same) && same && facts_look(ret, ret_facts)) {
             return true;
         }
         peer_close(ret);
@@ -196,7 +199,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     job_step(job, "plan");
     struct plan plan = {0};
     if (!picture_take(&recipient, &primary, &picture) ||
-        !open_donor(job, picture.primary.gtid_on, &donor, &donor_facts) ||
+        !open_donor(job, picture.primary.gtid_on, &primary, &donor, &donor_facts) ||
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
         return false;
     }

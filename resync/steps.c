@@ -229,15 +229,30 @@ static bool look_at_reigns(struct peer *primary, struct reigns *ret) {
     return true;
 }
 
+static bool sum_up_to(struct peer *peer, const char *newest, char **ret) {
+    AUTO_TEXT char *sql = mem_format("SELECT " REIGNS_SQL " FROM relevo.epoch WHERE epoch <= %s", newest);
+    return peer_value(peer, sql, ret);
+}
+
 // It has executed all that the primary had: then it also has these rows, unless GTIDs lie (REIGNS_SQL).
 static bool check_reigns(struct job *job, struct peer *recipient, struct peer *primary, const struct reigns *reigns) {
     if (!reigns->sum) {
         return true;
     }
-    AUTO_TEXT char *sql = mem_format("SELECT " REIGNS_SQL " FROM relevo.epoch WHERE epoch <= %s", reigns->newest);
     AUTO_TEXT char *sum = NULL;
-    return peer_value(recipient, sql, &sum) &&
+    return sum_up_to(recipient, reigns->newest, &sum) &&
            (text_equal(sum, reigns->sum) || job_fail_rung(job, MSG_FOLLOW_FORKED, KVS(KV("primary", primary->name))));
+}
+
+bool step_knows_reigns(struct peer *peer, struct peer *primary, bool *ret) {
+    __attribute__((cleanup(reigns_drop))) struct reigns reigns = {0};
+    AUTO_TEXT char *sum = NULL;
+    *ret = false;
+    if (!look_at_reigns(primary, &reigns) || (reigns.sum && !sum_up_to(peer, reigns.newest, &sum))) {
+        return false;
+    }
+    *ret = !reigns.sum || text_equal(sum, reigns.sum);
+    return true;
 }
 
 bool step_follow(struct job *job, struct peer *recipient, struct peer *primary, const struct position *from) {

@@ -40,12 +40,16 @@ static unsigned long long takes_over_from(const struct act_request *request) {
     return takes_over ? request->since : 0;
 }
 
-static bool knows_of(struct db_session *session, unsigned long long epoch) {
+static bool knows_of(struct db_session *session, unsigned long long epoch, struct err *err) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    struct err ignored = {0};  // then the reason is one of the others
-    return !db_queryf(session, STATEMENT_MS, &rows, &ignored, "SELECT COUNT(*) FROM relevo.epoch WHERE epoch >= %llu",
-                      epoch) ||
-           !text_equal(db_cell(rows, 0, 0, NULL), "0");
+    struct err ignored = {0};
+    bool asked = db_queryf(session, STATEMENT_MS, &rows, &ignored,
+                           "SELECT COUNT(*) FROM relevo.epoch WHERE epoch >= %llu", epoch);
+    return (asked && !text_equal(db_cell(rows, 0, 0, NULL), "0")) ||
+           err_set(err, ERR_FAILED, 0,
+                   asked ? "it knows of no epoch since %llu: it may hold other transactions under the same GTIDs"
+                         : "whether it knows of epoch %llu cannot be told",
+                   epoch);
 }
 
 static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
@@ -66,9 +70,8 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
     if (db_affected(session) != 1 && clock_mono_ms() - began_ms > LICENCE_MS / 2) {
         return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
     }
-    if (db_affected(session) != 1 && after && !knows_of(session, after)) {
-        return err_set(err, ERR_FAILED, 0, "it knows of no epoch since %llu: it may hold others under the same numbers",
-                       after);
+    if (db_affected(session) != 1 && after && !knows_of(session, after, err)) {
+        return false;  // not ERR_CONFLICT: it is no newer reign that stands in the way
     }
     return db_affected(session) == 1 ||
            err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",

@@ -108,7 +108,8 @@ static bool covers_all(const struct view *view, int node) {
     AUTO_GTID struct gtid_set *whole = assess_holds(assess_seen(view, node));
     for (int i = 0; i < view->in->count; i++) {
         const struct observation *other = assess_seen(view, i);
-        if (i == node || i == view->facts.primary || !other || !assess_up(view, i) || assess_job_on(view, i)) {
+        if (i == node || i == view->facts.primary || !other || !assess_up(view, i) || assess_job_on(view, i) ||
+            view->facts.nodes[i].standing == STANDING_FORKED) {
             continue;
         }
         AUTO_GTID struct gtid_set *part = assess_holds(other);
@@ -133,12 +134,12 @@ static bool eligible(const struct view *view, int node) {
 // A candidate may only lack what the stream had not brought when the primary was lost, not what came hours before, nor
 // a whole reign: without its first row nobody can tell whether what it holds is what that primary held (judge_fork).
 static bool stale(const struct view *view, int node) {
-    if (node == view->in->intent) {
-        return false;
-    }
     const struct observation *it = assess_seen(view, node);
     if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
-        return true;
+        return true;  // also one that was to be opened, and showed this only when it had applied what it received
+    }
+    if (node == view->in->intent) {
+        return false;
     }
     int64_t streamed_ms = view->memory->nodes[node].streamed_ms;
     int64_t primary_ok_ms = view->memory->nodes[view->facts.primary].ok_ms;
@@ -312,11 +313,11 @@ static void judge_fork(struct view *view, int node) {
     struct node_memory *memory = &view->memory->nodes[node];
     const struct observation *it = assess_seen(view, node);
     const struct observation *primary = view->facts.primary >= 0 ? assess_seen(view, view->facts.primary) : NULL;
-    if (!it || !primary || primary == it || primary->read_only || !it->relevo_known || primary->reigns == 0) {
+    if (!it || !primary || primary == it || primary->read_only || !it->relevo_known || !primary->relevo_known) {
         return;
     }
-    if (it->epoch == primary->epoch && it->reigns == primary->reigns) {
-        memory->forked_ms = 0;
+    if (primary->reigns == 0 || (it->epoch == primary->epoch && it->reigns == primary->reigns)) {
+        memory->forked_ms = 0;  // or there are no rows: of an old record, or somebody emptied the table
         return;
     }
     bool lacks = it->epoch < primary->epoch && it->rows_new &&
@@ -342,6 +343,7 @@ static void judge_follower(struct view *view, int node) {
     memory->stream_began_ms = !level ? 0 : memory->stream_began_ms ? memory->stream_began_ms : view->in->now_ms;
     facts->steady_ms = level ? view->in->now_ms - memory->stream_began_ms : 0;
     facts->diverged = node == view->facts.primary ? 0 : memory->diverged;
+    facts->doubted = memory->forked_ms != 0;
 }
 
 static void count_others(struct view *view) {

@@ -160,6 +160,7 @@ struct node_facts {
     bool open;          // answers and read_only is OFF
     int64_t lag_ms;     // -1: unknown
     uint64_t diverged;  // transactions that the primary lacks
+    bool doubted;       // what it holds may be other than its GTIDs say
     int64_t steady_ms;  // how long it has streamed without lag
     enum fit fit;
     bool acknowledges;  // its receiver acknowledges to the primary

@@ -74,7 +74,7 @@ static bool failback_due(const struct watcher *watcher) {
     }
     const struct observation *it = watcher->observations[primary];
     return it && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
-           watcher->facts.nodes[node].diverged == 0;
+           watcher->facts.nodes[node].diverged == 0 && !watcher->facts.nodes[node].doubted;
 }
 
 static bool seen_since_acted(const struct watcher *watcher, int node) {
@@ -127,7 +127,7 @@ unsigned flags_now(const struct watcher *watcher) {
            (outlived ? FLAG_OUTLIVED : 0u) | (young(watcher) ? FLAG_YOUNG : 0u) |
            (failback_due(watcher) ? FLAG_FAILBACK_DUE : 0u) | watcher->asked.flag |
            (watcher->asked.flag && asked >= 0 && facts->nodes[asked].standing == STANDING_STREAMING &&
-                    facts->nodes[asked].lag_ms < SWITCHOVER_LAG_MS
+                    !facts->nodes[asked].doubted && facts->nodes[asked].lag_ms < SWITCHOVER_LAG_MS
                 ? FLAG_TARGET_READY
                 : 0u) |
            (fit ? FLAG_TARGET_FIT : 0u);

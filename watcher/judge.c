@@ -67,9 +67,10 @@ static void judge_switchover(struct watcher *watcher, const struct command *comm
         refuse(watcher, command, MSG_REFUSE_NO_PRIMARY, KVS(KV("why", watcher->state.why)));
     } else if (target == facts->primary) {
         refuse(watcher, command, MSG_REFUSE_IS_PRIMARY, KVS(KV("node", name)));
-    } else if (facts->nodes[target].standing != STANDING_STREAMING) {
+    } else if (facts->nodes[target].standing != STANDING_STREAMING || facts->nodes[target].doubted) {
+        enum standing standing = facts->nodes[target].doubted ? STANDING_FORKED : facts->nodes[target].standing;
         refuse(watcher, command, MSG_REFUSE_NOT_STREAMING,
-               KVS(KV("node", name), KV("standing", standing_name(facts->nodes[target].standing))));
+               KVS(KV("node", name), KV("standing", standing_name(standing))));
     } else if (facts->nodes[target].lag_ms >= 5000) {
         refuse(watcher, command, MSG_REFUSE_LAG, KVS(KV("node", name), KVI("lag_ms", facts->nodes[target].lag_ms)));
     } else {

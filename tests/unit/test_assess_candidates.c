@@ -210,11 +210,32 @@ static void who_never_heard_of_the_reign_is_stale(void **state) {
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
     it.seen[NODE_B]->epoch = 7;
     assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.intent = NODE_B; // its opening was refused for that
+    assert_candidate(&it, CANDIDATE_STALE, NODE_B);
+    it.intent = -1;
     cluster_gtids(it.seen[NODE_B], ALL, MORE);  // the row may be among what it has yet to apply
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
     cluster_gtids(it.seen[NODE_B], ALL, UUID_A ":8-10");
     assert_candidate(&it, CANDIDATE_STALE, NODE_B);
     it.seen[NODE_B]->relevo_known = false;  // it will be asked when it is opened
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+}
+
+static void one_with_other_transactions_vetoes_nobody(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    (void)cluster_healthy(&it);
+    for (int i = 0; i < 2; i++) { // c holds more, but under numbers that a gave to others
+        it.now_ms += FORK_PATIENCE_MS;
+        cluster_serves(&it, NODE_A, ALL)->reigns = 11;
+        (void)cluster_follows(&it, NODE_B, THREAD_ON, ALL);
+        it.seen[NODE_B]->reigns = 11;
+        cluster_follows(&it, NODE_C, THREAD_ON, MORE)->reigns = 10;
+        (void)cluster_judge(&it);
+    }
+    assert_true(cluster_judge(&it).nodes[NODE_C].doubted);
+    assert_false(cluster_judge(&it).nodes[NODE_B].doubted);
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
     assert_candidate(&it, CANDIDATE_READY, NODE_B);
 }
 
@@ -313,6 +334,7 @@ int main(void) {
         cmocka_unit_test(a_broken_applier_is_said_and_not_preferred),
         cmocka_unit_test(a_stream_that_ended_long_before_is_stale),
         cmocka_unit_test(who_never_heard_of_the_reign_is_stale),
+        cmocka_unit_test(one_with_other_transactions_vetoes_nobody),
         cmocka_unit_test(the_preferred_breaks_ties_only),
         cmocka_unit_test(an_unfinished_failover_goes_on_with_its_node),
         cmocka_unit_test(an_election_waits_for_every_node),

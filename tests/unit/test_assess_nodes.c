@@ -226,6 +226,9 @@ static void alike_but_for_an_older_row_is_given_time(void **state) {
         assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_STREAMING);
     }
     assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_FORKED);
+    it.seen[NODE_A]->relevo_known = false; // it cannot be read now
+    it.seen[NODE_A]->reigns = 0;
+    assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_FORKED);
     assert_int_equal(rows(&it, 4, 44, 4, 44, UUID_A ":1-11", false), STANDING_STREAMING);
     assert_int_equal(rows(&it, 4, 44, 4, 40, UUID_A ":1-11", false), STANDING_STREAMING);  // from the start
     (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
@@ -234,6 +237,8 @@ static void alike_but_for_an_older_row_is_given_time(void **state) {
     for (int i = 0; i < 100; i++) {  // what is written down of old, without such sums, proves nothing
         assert_int_equal(rows(&old, 4, 0, 3, 0, MORE, true), STANDING_STREAMING);
     }
+    assert_int_equal(rows(&old, 4, 44, 3, 33, MORE, true), STANDING_FORKED);
+    assert_int_equal(rows(&old, 0, 0, 3, 33, MORE, true), STANDING_STREAMING); // somebody emptied the table
 }
 
 static void a_closed_primary_has_no_rows_to_compare_with(void **state) {
