@@ -118,7 +118,7 @@ sim: contract
 	@$(OUT)/bin/relevo-sim --stories tests/sim/golden
 	@$(OUT)/bin/relevo-sim --seeds $(SIM_SEEDS) --seconds $(SIM_SECONDS)
 
-# A release run. The compiler learns from the first few hundred, which makes the others half as long again.
+# A release run. The compiler learns from the first few hundred, which makes the others take two thirds of the time.
 HISTORIES ?= 1 1000000
 TUNE := -O3 -flto=auto -fprofile-update=atomic -fprofile-dir=$(CURDIR)/build/tuned/profile -Wno-error
 CFLAGS_learn := $(TUNE) -fprofile-generate

@@ -171,8 +171,7 @@ struct facts {
     int64_t now_ms;
     int count;
     int primary;  // index of the recorded primary, -1
-    uint64_t
-        reign_since;  // since this epoch at least nobody else reigned: whoever knows of it holds what that one made
+    uint64_t reign_since;  // an epoch since which nobody else reigned: who takes over must know of one as new
     enum primary_view view;
     enum witness witness;
     enum candidate candidate;

@@ -49,6 +49,17 @@ def holds(cluster, node):
     return cluster.root(node, "SELECT COUNT(*), SUM(id) FROM traffic.writes").split()
 
 
+def write_past_b(cluster):
+    """In maintenance, a row that C gets and B does not. Returns what A has executed then."""
+    cluster.command("maintenance on")
+    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
+    cluster.root(B, "STOP REPLICA")
+    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307)")
+    last = cluster.gtids(A)
+    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{last}', 20)").strip() == "0"
+    return last
+
+
 def test_the_other_replica_is_repointed(three):
     cluster = three
     assert follows(cluster, B, A) and follows(cluster, C, A)
@@ -74,12 +85,7 @@ def test_the_other_replica_is_repointed(three):
 def test_the_replica_that_holds_more_is_promoted(three):
     """B receives nothing for a while, then the primary dies: C, which holds all that B holds and more, takes over."""
     cluster = three
-    cluster.command("maintenance on")
-    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
-    cluster.root(B, "STOP REPLICA")
-    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307)")
-    last = cluster.gtids(A)
-    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{last}', 20)").strip() == "0"
+    write_past_b(cluster)
     mark = cluster.mark()
     cluster.docker("kill", A)
     cluster.root(B, "START REPLICA")  # it would be a candidate, but for what it lacks
@@ -94,12 +100,7 @@ def test_one_that_kept_what_was_undone_elsewhere_is_copied_anew(three):
     """C is away, with a row that B never got, while A dies, comes back, loses that row and is primary again: A gives the
     number of the transaction to another one. C claims it and streams, with other data: only relevo.epoch tells."""
     cluster = three
-    cluster.command("maintenance on")
-    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
-    cluster.root(B, "STOP REPLICA")
-    cluster.root(A, "INSERT INTO traffic.writes (id, port) VALUES (1, 3307)")
-    last = cluster.gtids(A)
-    assert cluster.root(C, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{last}', 20)").strip() == "0"
+    last = write_past_b(cluster)
     mark = cluster.mark()
     cluster.docker("kill", C)
     cluster.docker("kill", A)
