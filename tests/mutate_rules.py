@@ -101,8 +101,10 @@ GUARDS = {
         (": said[WITNESS_UNSURE] ? WITNESS_UNSURE\n", "\n"),
         # how the primary is seen
         ("    if (!text_equal(it->uuid, view->in->state->primary_uuid)) {\n        return PRIMARY_IMPOSTOR;\n    }\n", ""),
-        ("return !it->read_only ? PRIMARY_OPEN : it->half_rebuilt", "return true ? PRIMARY_OPEN : it->half_rebuilt"),
-        ("it->half_rebuilt ? PRIMARY_HALF : PRIMARY_CLOSED", "PRIMARY_CLOSED"),
+        ("return !it->read_only     ? PRIMARY_OPEN", "return true     ? PRIMARY_OPEN"),
+        ("           : it->half_rebuilt ? PRIMARY_HALF\n", ""),
+        ("           : just_closed      ? PRIMARY_SHUT\n", ""),
+        ("open_ms && view->in->now_ms - open_ms < SHUT_PATIENCE_MS", "open_ms"),
         ("view->memory->nodes[primary].closing_ms ? PRIMARY_CLOSING : PRIMARY_DEAD", "PRIMARY_CLOSING"),
         # who may begin
         ("if (answering < view->in->count) {", "if (answering == 0) {"),

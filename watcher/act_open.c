@@ -28,6 +28,9 @@ void act_open(const struct act_context *context, const struct act_request *reque
         outcome->reign = step_reign(context, session, request, false, &outcome->err);
     }
     outcome->ok = outcome->reign == REIGN_OPEN;
+    if (outcome->ok) {
+        step_end_older_reigns(context, session, request->epoch);
+    }
 }
 
 void act_fence(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

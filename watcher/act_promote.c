@@ -125,4 +125,5 @@ void act_promote(const struct act_context *context, const struct act_request *re
     if (all) {
         repoint_others(context, request, all);
     }
+    step_end_older_reigns(context, session, request->epoch);
 }

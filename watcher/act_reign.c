@@ -122,9 +122,6 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
                                                              : REIGN_NOT_BEGUN;
     }
     if (reign == REIGN_BEGUN && open_in_reign(context, session, source_later, err)) {
-        if (settings->mode == MODE_LOSSLESS) {
-            step_end_older_reigns(session, request->epoch);
-        }
         return REIGN_OPEN;
     }
     if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us

@@ -84,8 +84,8 @@ bool step_others_closed(const struct act_context *context, int target, int old, 
 bool step_record_sync(const struct act_context *context, uint64_t epoch, struct err *err);
 
 // What a server noted about waiting in reigns that are over, on itself alone, may differ from the others' rows: from now
-// on all say the same, 3. Only on an open node; failing is harmless.
-void step_end_older_reigns(struct db_session *session, uint64_t epoch);
+// on all say the same, 3. Only on an open node, and not between clients and their first commits; failing is harmless.
+void step_end_older_reigns(const struct act_context *context, struct db_session *session, uint64_t epoch);
 
 // Before a node is opened: a new reign goes on alone until rule 154, for the commit of its epoch row has nobody to wait
 // for.

@@ -100,4 +100,5 @@ void act_switchover(const struct act_context *context, const struct act_request 
     }
     outcome->ok = true;
     follow_target(context, request, outcome);
+    step_end_older_reigns(context, target, request->epoch);
 }

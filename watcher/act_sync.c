@@ -70,10 +70,11 @@ static bool mark_row(struct db_session *session, uint64_t epoch, struct err *err
            db_exec(session, STATEMENT_MS, "SET SESSION sql_log_bin = 1", err);
 }
 
-void step_end_older_reigns(struct db_session *session, uint64_t epoch) {
+void step_end_older_reigns(const struct act_context *context, struct db_session *session, uint64_t epoch) {
     struct err ignored = {0};  // the next reign does it then
-    (void)db_execf(session, STATEMENT_MS, &ignored, "UPDATE relevo.epoch SET sync = 3 WHERE epoch < %llu AND sync <> 3",
-                   (unsigned long long)epoch);
+    (void)(context->settings->mode == MODE_LOSSLESS &&
+           db_execf(session, STATEMENT_MS, &ignored,
+                    "UPDATE relevo.epoch SET sync = 3 WHERE epoch < %llu AND sync <> 3", (unsigned long long)epoch));
 }
 
 // It takes writes, in the reign that was meant.

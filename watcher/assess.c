@@ -26,7 +26,14 @@ static enum primary_view judge_primary(const struct view *view) {
     if (!text_equal(it->uuid, view->in->state->primary_uuid)) {
         return PRIMARY_IMPOSTOR;
     }
-    return !it->read_only ? PRIMARY_OPEN : it->half_rebuilt ? PRIMARY_HALF : PRIMARY_CLOSED;
+    int64_t open_ms = view->memory->nodes[primary].open_ms;
+    // One that is stopped in good order closes first (compose/mysql/serve.sh): to open it would record in lossless mode
+    // that it acknowledges alone, and then nobody could take over from it when it is gone.
+    bool just_closed = open_ms && view->in->now_ms - open_ms < SHUT_PATIENCE_MS;
+    return !it->read_only     ? PRIMARY_OPEN
+           : it->half_rebuilt ? PRIMARY_HALF
+           : just_closed      ? PRIMARY_SHUT
+                              : PRIMARY_CLOSED;
 }
 
 // A closed primary makes no transactions. Whoever holds some of its own that it lacks knows that it lost them: opened,

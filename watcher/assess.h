@@ -43,7 +43,8 @@
     X(PRIMARY_SILENT, "silent")                                                         \
     X(PRIMARY_CLOSING, "closing") /* refuses, after it said that it is shutting down */ \
     X(PRIMARY_DEAD, "dead")                                                             \
-    X(PRIMARY_HALF, "half") /* answers, fenced, and a copy into it was not finished */
+    X(PRIMARY_HALF, "half") /* answers, fenced, and a copy into it was not finished */ \
+    X(PRIMARY_SHUT, "shut") /* answers, fenced; a moment ago it was open: is it about to stop? */
 
 // When nobody is recorded: can the fenced nodes tell who holds everything?
 #define ELECTIONS(X)                                                         \
@@ -109,6 +110,7 @@ enum {
     ACK_PATIENCE_MS = 1000,       // a primary that waits for acknowledgements in vain is let go on alone after this
     UNHEARD_PATIENCE_MS = 10000,  // ... and after this if its replicas stream, yet no acknowledgement comes
     RETRY_PATIENCE_MS = 8000,     // MySQL reconnects by itself; past this it is adrift
+    SHUT_PATIENCE_MS = 1000,      // a primary that closed and does not stop within this is opened again
     FORK_PATIENCE_MS = 3000,      // rows of relevo.epoch that differ for less are being edited by somebody
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long
@@ -120,6 +122,7 @@ struct node_memory {
     int64_t ok_ms;        // last PROBE_OK
     int64_t answered_ms;  // last sign of life of any kind
     int64_t closing_ms;   // it said that it is shutting down, and has not served since
+    int64_t open_ms;      // when it was last seen to take writes, 0: not since it was gone
     int64_t hard_ms;      // first refused/gone since the last sign of life, 0 if none
     int64_t asked_ms;     // when the last gap in asking ended, 0: none; silence before that may have been ours
     int64_t told_ms;      // when the last probe ended, whatever it brought

@@ -88,6 +88,7 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
     remember_asking(memory, observation);
     if (observation->outcome == PROBE_OK) {
         memory->ok_ms = observation->at_ms;
+        memory->open_ms = observation->read_only ? memory->open_ms : observation->at_ms;
         memory->answered_ms = observation->at_ms;
         memory->hard_ms = 0;
         memory->closing_ms = 0;
@@ -103,6 +104,7 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
         memory->closing_ms = observation->at_ms;
     } else if (outcome_is_hard(observation->outcome) && !came_late(observation)) {
         memory->hard_ms = memory->hard_ms ? memory->hard_ms : observation->at_ms;
+        memory->open_ms = 0;
         memory->closing_ms = observation->closing_ms ? observation->closing_ms : memory->closing_ms;
     }
 }

@@ -41,7 +41,7 @@ static const struct rule cluster_rules[] = {
      .why = MSG_WHY_ASKED_FAILOVER},
     // CLOSED too: it may refuse to open, or another node was opened by hand (rules 168 to 174 name this command).
     {.id = 124, .yes = FLAG_ASK_FORCE | FLAG_TARGET_FIT,
-     .view = NOT_ANSWERING | IN(PRIMARY_NONE) | IN(PRIMARY_CLOSED) | IN(PRIMARY_HALF), .to = PHASE_FAILOVER, .act = ACT_PROMOTE,
+     .view = NOT_ANSWERING | IN(PRIMARY_NONE) | IN(PRIMARY_CLOSED) | IN(PRIMARY_SHUT) | IN(PRIMARY_HALF), .to = PHASE_FAILOVER, .act = ACT_PROMOTE,
      .target = TARGET_ASKED, .why = MSG_WHY_ASKED_FORCE},
 
     // Nobody is promoted in maintenance: that the primary goes on alone costs nothing, that it hangs costs all writes.
@@ -93,6 +93,7 @@ static const struct rule cluster_rules[] = {
     {.id = 176, .view = IN(PRIMARY_IMPOSTOR), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_IMPOSTOR},
     {.id = 177, .view = IN(PRIMARY_HALF), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_PRIMARY_HALF},
     {.id = 178, .view = IN(PRIMARY_ALIVE), .to = PHASE_SUSPECT, .why = MSG_WHY_ALIVE},
+    {.id = 179, .view = IN(PRIMARY_SHUT), .to = PHASE_SUSPECT, .why = MSG_WHY_SHUT},
 
     // It does not. One vantage point is not enough.
     {.id = 180, .view = IN(PRIMARY_MISSED) | IN(PRIMARY_UNSEEN), .to = PHASE_SUSPECT, .why = MSG_WHY_MISSED},

@@ -15,6 +15,7 @@ static enum node_role role_of(const struct watcher *watcher, int node) {
         case STANDING_PRIMARY:
             return watcher->facts.view == PRIMARY_OPEN     ? ROLE_PRIMARY
                    : watcher->facts.view == PRIMARY_CLOSED ? ROLE_FENCED
+                   : watcher->facts.view == PRIMARY_SHUT   ? ROLE_FENCED
                    : watcher->facts.view == PRIMARY_HALF   ? ROLE_FENCED
                    : watcher->facts.view == PRIMARY_ALIVE  ? ROLE_UNKNOWN
                                                            : ROLE_DOWN;

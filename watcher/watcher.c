@@ -194,7 +194,8 @@ static void point_journal(struct watcher *watcher) {
 
 static void set_pace(struct watcher *watcher) {
     enum primary_view view = watcher->facts.view;
-    bool unclear = view == PRIMARY_MISSED || view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT;
+    bool unclear = view == PRIMARY_MISSED || view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT ||
+                   view == PRIMARY_SHUT;
     bool undecided = watcher->state.phase == PHASE_SUSPECT || watcher->state.phase == PHASE_FAILOVER;
     bool urgent = unclear && undecided;
     watcher->urgent_ms = !urgent ? 0 : watcher->urgent_ms ? watcher->urgent_ms : watcher->now_ms;

@@ -104,6 +104,23 @@ def test_primary_lost_and_back(lossless, fault):
         check_turns(writer)
 
 
+def test_closed_and_then_gone_it_is_not_opened_in_between(lossless):
+    """What `docker stop` does, seen slowly: opened in between, the primary would be recorded to acknowledge alone, and
+    nobody could take over (rule 179)."""
+    mark = lossless.mark()
+    with Writer(lossless) as writer:
+        writer.wait_acks(PORT[A], 5)
+        lossless.sql(A, "SET GLOBAL super_read_only = ON")
+        wait_until(lambda: lossless.state()["rule"] == "179", 1, "that it has just closed is seen")
+        lossless.kill(A)
+        lossless.wait_event(mark, 20, type="FAILOVER", node=B)
+        writer.wait_acks(PORT[B], 5)
+        lossless.start(A)
+        lossless.wait_event(mark, 60, type="RECOVERY", node=A)
+        check_whole(lossless, writer)
+    assert not lossless.events(mark, type="SYNC_OFF")
+
+
 def test_crash_with_commits_that_nobody_acknowledged(lossless):
     """The replica has what was acknowledged in its relay log only: it is applied before the source is forgotten. What the
     primary had in its binlog and nobody acknowledged is committed by its recovery: it is undone and saved. KILL frees no

@@ -377,7 +377,7 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 14000,
       .count = 3,
-      .faults = {BETWEEN(FAULT_PART, A, B, 3950, 5000), ON(FAULT_HAND_CLOSE, A, 4100, 1), KILL(A, 4800, 7000)}},
+      .faults = {BETWEEN(FAULT_PART, A, B, 3950, 5000), ON(FAULT_HAND_CLOSE, A, 4100, 1), KILL(A, 5700, 7000)}},
      false},
     {"closed-by-hand",
      "Somebody sets the primary read-only: nobody took its place, so it is opened again.",

@@ -56,7 +56,7 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 12000,
       .count = 3,
-      .faults = {SLOW(A, 3950, 4000), ON(FAULT_HAND_CLOSE, A, 4400, 1), ON(FAULT_HAND_OPEN, B, 4800, 1)}},
+      .faults = {SLOW(A, 3950, 4000), ON(FAULT_HAND_CLOSE, A, 4400, 1), ON(FAULT_HAND_OPEN, B, 5600, 1)}},
      false},
     {"stopped-before-switchover",
      "Somebody stops the replica that is to take over, a moment before: it does not stream, nothing is changed.",

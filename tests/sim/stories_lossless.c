@@ -18,6 +18,16 @@ static const struct story stories[] = {
       .count = 1,
       .faults = {KILL(A, 6000, 3000)}},
      false},
+    {"lossless-stop",
+     "Lossless: the primary is stopped in good order. It closes first, so that no commit is let through, and is not "
+     "opened again meanwhile: the replica takes over.",
+     {.nodes = 2,
+      .watchers = 1,
+      .lossless = true,
+      .heal_ms = 12000,
+      .count = 2,
+      .faults = {ON(FAULT_HAND_CLOSE, A, 6000, 1), ON(FAULT_STOP, A, 6200, 3000)}},
+     false},
     {"lossless-pause",
      "Lossless: the primary freezes and thaws as a stale one whose commits wait: its clients are cut off before they "
      "are let "

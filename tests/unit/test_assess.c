@@ -210,10 +210,34 @@ static void a_new_life_forgets_the_last_words(void **state) {
     assert_int_equal(cluster_judge(&it).view, PRIMARY_DEAD);
 }
 
+// It may be about to stop: opened, it would be recorded that it acknowledges alone.
+static void a_primary_that_has_just_closed_is_not_yet_one_that_is_closed(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    (void)cluster_fenced(&it, NODE_A, ALL);
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_SHUT);
+    it.now_ms += SHUT_PATIENCE_MS - 1;
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_SHUT);
+    it.now_ms += 1;
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_CLOSED);
+}
+
+static void a_primary_that_was_gone_and_came_back_is_closed(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)cluster_healthy(&it);
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+    (void)cluster_judge(&it);
+    (void)cluster_fenced(&it, NODE_A, ALL);
+    assert_int_equal(cluster_judge(&it).view, PRIMARY_CLOSED);
+}
+
 static void an_open_primary_is_the_recorded_server(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     assert_int_equal(cluster_healthy(&it).view, PRIMARY_OPEN);
+    it.now_ms += SHUT_PATIENCE_MS;
     (void)cluster_fenced(&it, NODE_A, ALL);
     assert_int_equal(cluster_judge(&it).view, PRIMARY_CLOSED);
     it.seen[NODE_A]->half_rebuilt = true;
@@ -231,7 +255,7 @@ static void an_open_primary_is_the_recorded_server(void **state) {
 static int ahead(const char *held, const char *received, const char *executed, bool open) {
     AUTO_CLUSTER struct cluster it = cluster_of(2);
     (void)cluster_healthy(&it);
-    it.now_ms += 100;
+    it.now_ms += SHUT_PATIENCE_MS;
     struct observation *primary = open ? cluster_serves(&it, NODE_A, held) : cluster_fenced(&it, NODE_A, held);
     (void)primary;
     cluster_gtids(cluster_follows(&it, NODE_B, THREAD_CONNECTING, executed), executed, received);
@@ -293,6 +317,8 @@ int main(void) {
         cmocka_unit_test(shutting_down_is_told_from_dying),
         cmocka_unit_test(a_refusal_carries_the_last_word),
         cmocka_unit_test(a_new_life_forgets_the_last_words),
+        cmocka_unit_test(a_primary_that_has_just_closed_is_not_yet_one_that_is_closed),
+        cmocka_unit_test(a_primary_that_was_gone_and_came_back_is_closed),
         cmocka_unit_test(an_open_primary_is_the_recorded_server),
         cmocka_unit_test(a_primary_that_lost_its_own_transactions_is_told),
         cmocka_unit_test(every_value_has_a_name),

@@ -219,7 +219,7 @@ static void nodes_are_repaired_only_when_that_is_safe(void **state) {
                 struct decision got = decide_node(standing, view, flags);
                 bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE));
                 bool certain = view != PRIMARY_CLOSED && view != PRIMARY_NONE && view != PRIMARY_IMPOSTOR &&
-                               view != PRIMARY_UNSEEN && view != PRIMARY_HALF;
+                               view != PRIMARY_UNSEEN && view != PRIMARY_HALF && view != PRIMARY_SHUT;
                 for (enum fit fit = FIT_NONE; fit < FIT_COUNT; fit++) {
                     check_fit(standing, fit, view, flags);
                 }
