@@ -47,7 +47,7 @@ GUARDS = {
         ("vouchers are asked again", "(request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err))", "true"),
         ("drained before it opens", "step_timed(outcome, \"drain\", &since_ms, drained(session, request, outcome))", "true"),
         ("a source that shuts down may finish", "step_timed(outcome, \"settle\", &since_ms, step_settle(session, err))", "true"),
-        ("the receiver is stopped", "step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err)) &&\n"
+        ("the receiver is stopped", "step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&\n"
          "                 (request->quorum", "true) &&\n                 (request->quorum"),
         ("goes on alone", "step_go_alone(context, request, session, err) && old_is_away", "old_is_away"),
         ("old_is_away", " && old_is_away(context, request, err) &&", " &&"),

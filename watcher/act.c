@@ -30,7 +30,9 @@ struct actor {
 // In lossless mode it does so only when Redis has been away for so long that a later life finds the record old and
 // trusts it no more (record_is_old()): two nodes that nobody knows of could both acknowledge. A primary that is opened
 // anew there acknowledges alone at first, which is recorded with the intent.
-static bool record_intent(struct actor *actor, const struct act_request *request, struct err *err) {
+static bool record_intent(struct actor *actor, struct act_outcome *outcome) {
+    const struct act_request *request = &outcome->request;
+    struct err *err = &outcome->err;
     bool opens = request->act == ACT_ADOPT || request->act == ACT_ELECT || request->act == ACT_REOPEN ||
                  request->act == ACT_PROMOTE || request->act == ACT_SWITCHOVER;
     if (!opens) {
@@ -40,7 +42,9 @@ static bool record_intent(struct actor *actor, const struct act_request *request
     bool alone = request->act != ACT_PROMOTE && request->act != ACT_SWITCHOVER;
     struct state_field fields[] = {{.name = "intent", .value = mem_text(request->intent)},
                                    {.name = "sync_epoch", .value = mem_text("0")}};
-    bool written = store_write(actor->store, fields, lossless && alone ? 2 : 1, err);
+    int64_t since_ms = clock_mono_ms();
+    bool written =
+        step_timed(outcome, "record", &since_ms, store_write(actor->store, fields, lossless && alone ? 2 : 1, err));
     free(fields[0].value);
     free(fields[1].value);
     if (!written && (!lossless || request->unrecorded)) {
@@ -101,7 +105,7 @@ static void *run(void *arg) {
         pthread_mutex_unlock(&actor->lock);
 
         int64_t began_ms = clock_mono_ms();
-        if (record_intent(actor, &outcome.request, &outcome.err)) {
+        if (record_intent(actor, &outcome)) {
             perform(&actor->context, &outcome.request, &outcome);
         }
         outcome.took_ms = clock_mono_ms() - began_ms;

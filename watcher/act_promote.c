@@ -27,7 +27,7 @@ static void stop_other_receivers(const struct act_context *context, const struct
         struct err ignored = {0};  // it is repointed or resynced afterwards, whatever comes of this
         others->halted[i] = !off;
         others->stopped[i] = (step_open(context, i, other->uuid, &session, &ignored) &&
-                              step_stop_receiver(context, i, other->uuid, session, &busy, &ignored));
+                              step_stop_receiver(context, i, other->uuid, &session, &busy, &ignored));
     }
 }
 
@@ -36,7 +36,7 @@ static void stop_other_receivers(const struct act_context *context, const struct
 static void restart_receivers(const struct act_context *context, const struct others *others,
                               struct db_session *target) {
     struct err ignored = {0};
-    (void)step_restart_replica(target, &ignored);
+    (void)(target && step_restart_replica(target, &ignored));
     for (int i = 0; i < (int)context->settings->node_count; i++) {
         AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
         AUTO_SESSION struct db_session *session = NULL;
@@ -95,7 +95,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
     stop_other_receivers(context, request, &others);
     bool ready = step_timed(outcome, "settle", &since_ms, step_settle(session, err)) &&
                  step_timed(outcome, "stop", &since_ms,
-                            step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err)) &&
+                            step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&
                  (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
                  step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
                  step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&

@@ -154,33 +154,35 @@ static bool receiver_is(struct db_session *session, const char *state, bool *ret
     return true;
 }
 
-bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session **session,
                         bool *ret_busy, struct err *err) {
-    AUTO_SESSION struct db_session *stopper = NULL;
     *ret_busy = false;
-    if (!step_open(context, node, uuid, &stopper, err)) {
+    if (db_exec(*session, STOP_PATIENCE_MS, "STOP REPLICA IO_THREAD", err)) {
+        return true;
+    }
+    if (err->kind != ERR_TIMEOUT) {
         return false;
     }
-    if (db_exec(stopper, STOP_PATIENCE_MS, "STOP REPLICA IO_THREAD", err)) {
-        return true;
+    AUTO_SESSION struct db_session *stopper = TAKE(*session);
+    if (!step_open(context, node, uuid, session, err)) {
+        return false;
     }
     // STOP marks the thread first and waits for it afterwards. One that is marked looks at the mark before it asks its
     // source for anything, so that a thread caught in connecting is as good as stopped.
     AUTO_ROWS struct db_rows *rows = NULL;
     bool connecting = false;
-    if (err->kind != ERR_TIMEOUT ||
-        !db_queryf(session, STATEMENT_MS, &rows, err,
+    if (!db_queryf(*session, STATEMENT_MS, &rows, err,
                    "SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = %llu"
                    " AND PROCESSLIST_INFO LIKE 'STOP REPLICA%%'",
                    (unsigned long long)db_connection_id(stopper)) ||
-        !receiver_is(session, "CONNECTING", &connecting, err)) {
+        !receiver_is(*session, "CONNECTING", &connecting, err)) {
         return false;
     }
     if (db_rows_count(rows) == 1 && connecting) {
         *ret_busy = true;
         return true;
     }
-    return db_exec(session, STOP_MS, "STOP REPLICA IO_THREAD", err);
+    return db_exec(*session, STOP_MS, "STOP REPLICA IO_THREAD", err);
 }
 
 bool step_restart_replica(struct db_session *session, struct err *err) {

@@ -53,7 +53,8 @@ bool step_license(struct db_session *session, struct err *err);
 
 // From here on the node takes and acknowledges nothing more from its source. *ret_busy: the receiver hangs in an
 // attempt to connect (to a frozen host, for seconds) and will end without asking for anything when that attempt does.
-bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session *session,
+// *session: a new one, or NULL, if the stop did not return at once.
+bool step_stop_receiver(const struct act_context *context, int node, const char *uuid, struct db_session **session,
                         bool *ret_busy, struct err *err);
 bool step_restart_replica(struct db_session *session, struct err *err);  // undo of the above
 

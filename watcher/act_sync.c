@@ -186,7 +186,7 @@ void act_suit(const struct act_context *context, const struct act_request *reque
     bool deaf = db_rows_count(rows) == 1 && text_equal(db_cell(rows, 0, 0, NULL), "ON") &&
                 !text_equal(db_cell(rows, 0, 1, NULL), "ON");
     bool busy = false;
-    outcome->ok = !deaf || (step_stop_receiver(context, request->target, request->target_uuid, session, &busy, err) &&
+    outcome->ok = !deaf || (step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err) &&
                             db_exec(session, STATEMENT_MS, "START REPLICA IO_THREAD", err));
 }
 

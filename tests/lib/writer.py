@@ -85,10 +85,12 @@ class Writer:
         self.cluster = cluster
         self.path = cluster.folder / f"writer-{os.getpid()}-{Writer.made}.jsonl"
         self.first = cluster.next_write_id()
+        self.known, self.read_bytes = [], 0
         self.args = [str(word) for word in (self.path, self.first, pause, timeout, again)]
 
     def __enter__(self):
         self.cluster.prepare_traffic()
+        self.path.unlink(missing_ok=True)  # of an earlier run that was killed: process numbers come again
         self.process = subprocess.Popen([sys.executable, __file__, *self.args],
                                         env={**os.environ, "WRITER_PASSWORD": self.cluster.env["TRAFFIC_PASSWORD"]})
         return self
@@ -102,10 +104,15 @@ class Writer:
             self.process.wait(20)
 
     def records(self):
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text().split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # the last one may still be in the making
+        """All of them. Only what is new is read: a look at tens of thousands would take a core from who is measured."""
+        if self.path.exists():
+            with open(self.path, "rb") as written:
+                written.seek(self.read_bytes)
+                lines = written.read().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith(b"\n")]  # the last one may still be in the making
+            self.known += [json.loads(line) for line in whole]
+            self.read_bytes += sum(map(len, whole))
+        return list(self.known)
 
     def acks(self, port=None, since=0.0):
         return [r for r in self.records() if r["says"] == "ack" and r["done"] >= since and port in (None, r["port"])]
