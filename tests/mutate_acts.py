@@ -110,7 +110,6 @@ GUARDS = {
     ],
     "watcher/act_steps.c": [
         ("only a closed one is let through", "(text_equal(closed, \"1\") ||", "(true ||"),
-        ("another server", "    if (uuid && *uuid && !text_equal(uuid, found)) {", "    if (false && uuid) {"),
         ("a newer reign is not fenced", "        if (!step_no_newer_reign(session, epoch, err)) {", "        if (false && epoch) {"),
         ("only what is closed is closed fully", "IF(@@GLOBAL.read_only, 1, @@GLOBAL.super_read_only)", "ON"),
         ("sessions in the way are ended", "        if (!step_end_sessions(context, node, uuid, err)) {", "        if (false && uuid) {"),
@@ -122,6 +121,9 @@ GUARDS = {
         ("who refuses us lives", "    return refuses_us || (newest", "    return (newest"),
         ("who answers lives", "(newest->outcome == PROBE_OK && text_equal(newest->uuid, uuid) && !newest->read_only)", "false"),
         ("others closed", "i != target && i != old && other && other->outcome == PROBE_OK && !other->read_only", "false && old && target"),
+    ],
+    "watcher/sessions.c": [
+        ("another server", "    if (uuid && *uuid && !text_equal(uuid, found)) {", "    if (false && uuid) {"),
     ],
     "watcher/watcher.c": [
         ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),

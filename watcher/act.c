@@ -1,7 +1,9 @@
 #include "watcher/act.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -92,12 +94,24 @@ static void perform(const struct act_context *context, const struct act_request 
     (void)err_set(&outcome->err, ERR_INVALID, 0, "nothing to do for %s", act_name(request->act));
 }
 
+// Until there is something to do. What waits ready is looked after meanwhile, the lock let go.
+static void rest(struct actor *actor) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += SESSIONS_LOOK_MS / 1000;
+    if (pthread_cond_timedwait(&actor->changed, &actor->lock, &until) == ETIMEDOUT && !actor->stopping) {
+        pthread_mutex_unlock(&actor->lock);
+        sessions_refill(actor->context.sessions);
+        pthread_mutex_lock(&actor->lock);
+    }
+}
+
 static void *run(void *arg) {
     struct actor *actor = arg;
     pthread_mutex_lock(&actor->lock);
     while (!actor->stopping) {
         if (actor->box != BOX_ASKED) {
-            pthread_cond_wait(&actor->changed, &actor->lock);
+            rest(actor);
             continue;
         }
         actor->box = BOX_WORKING;
@@ -126,8 +140,13 @@ struct actor *actor_start(const struct settings *settings, struct observe *obser
     actor->loop = loop;
     actor->store = store_open(settings, SERVICE_WATCHER);
     actor->context.store = actor->store;
+    actor->context.sessions = sessions_new(settings, observe);
     pthread_mutex_init(&actor->lock, NULL);
-    pthread_cond_init(&actor->changed, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&actor->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (pthread_create(&actor->thread, NULL, run, actor) != 0) {
         mem_no_thread();
     }
@@ -151,6 +170,7 @@ void actor_stop(struct actor *actor) {
     }
     actor_finish(actor);
     store_close(actor->store);
+    sessions_free(actor->context.sessions);
     pthread_cond_destroy(&actor->changed);
     pthread_mutex_destroy(&actor->lock);
     free(actor);

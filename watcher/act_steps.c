@@ -9,7 +9,6 @@
 #include "common/text.h"
 
 enum {
-    OPEN_MS = 1500,
     STATEMENT_MS = 3000,
     FENCE_WAIT_S = 1,  // lock_wait_timeout of the fence; whole seconds are all that MySQL takes
     FENCE_ATTEMPTS = 3,
@@ -33,25 +32,7 @@ bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms
 
 bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret,
                struct err *err) {
-    const struct settings *settings = context->settings;
-    const char *name = settings->nodes[node].name;
-    char address[64];
-    observe_address(context->observe, (size_t)node, address, sizeof address);
-    struct db_login login = {.address = *address ? address : name,
-                             .port = settings->nodes[node].port,
-                             .user = settings->control_user,
-                             .password = settings->control_password};
-    AUTO_SESSION struct db_session *session = NULL;
-    AUTO_TEXT char *found = NULL;
-    if (db_open(&login, OPEN_MS, &session, err) != PROBE_OK ||
-        !db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.server_uuid", &found, err)) {
-        return err_wrap(err, "%s", name);
-    }
-    if (uuid && *uuid && !text_equal(uuid, found)) {
-        return err_set(err, ERR_CONFLICT, 0, "%s is now another server (uuid %s)", name, found);
-    }
-    *ret = TAKE(session);
-    return true;
+    return sessions_open(context->sessions, node, uuid, ret, err);
 }
 
 // --- fence ---

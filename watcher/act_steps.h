@@ -2,6 +2,7 @@
 #pragma once
 #include "common/mysql_port.h"
 #include "watcher/act.h"
+#include "watcher/sessions.h"
 
 struct store;
 
@@ -10,13 +11,12 @@ struct act_context {
     struct observe *observe;
     struct publish *publish;  // knows the lease
     struct store *store;
+    struct sessions *sessions;
 };
 
 // Notes in outcome->steps how long the step that just ended took, and returns ok.
 bool step_timed(struct act_outcome *outcome, const char *step, int64_t *since_ms, bool ok);
 
-// Opens a session to node i at the address that answered last, and checks that it is the server with that uuid
-// (NULL: any).
 bool step_open(const struct act_context *context, int node, const char *uuid, struct db_session **ret, struct err *err);
 
 // Closes the node to writers: super_read_only=ON. Waits at most about a second for running statements and commits, then

@@ -1,5 +1,6 @@
 // What the watcher's files are linked with in place of the operating system, libevent and the log: threads, clocks, the
 // event loop, the inbox, log lines.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,8 +53,7 @@ int shim_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) {
 
 int shim_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
     (void)mutex;
-    (void)co_wait(condition, until->tv_sec * 1000 + until->tv_nsec / 1000000 - MONO_MS);
-    return 0;
+    return co_wait(condition, until->tv_sec * 1000 + until->tv_nsec / 1000000 - MONO_MS) ? 0 : ETIMEDOUT;
 }
 
 int shim_signal(pthread_cond_t *condition) {
