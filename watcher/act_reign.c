@@ -20,8 +20,12 @@ static const char heartbeat_table_sql[] =
     " ts_ms BIGINT NOT NULL, server_uuid CHAR(36) NOT NULL)";
 
 // A cluster that was not born with DB.sql gets the tables when its first primary is opened.
-static bool ensure_tables(struct db_session *session, struct err *err) {
+static bool ensure_tables(const struct act_context *context, int target, struct db_session *session, struct err *err) {
+    AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)target);
     AUTO_TEXT char *found = NULL;
+    if (newest && newest->relevo_known) {
+        return true;  // it has been read from them
+    }
     if (!db_value(session, STATEMENT_MS,
                   "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'relevo'"
                   " AND TABLE_NAME IN ('epoch', 'heartbeat')",
@@ -105,9 +109,8 @@ static bool let_in(struct db_session *session, struct err *err) {
 static bool open_in_reign(const struct act_context *context, struct db_session *session, bool source_later,
                           struct err *err) {
     return (source_later || step_forget_source(session, err)) &&
-           db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF", err) &&
-           db_exec(session, STATEMENT_MS, "SET GLOBAL event_scheduler = ON", err) && step_license(session, err) &&
-           still_leads(context, err) && let_in(session, err);
+           db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF, GLOBAL event_scheduler = ON", err) &&
+           step_license(session, err) && still_leads(context, err) && let_in(session, err);
 }
 
 enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
@@ -116,7 +119,7 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     enum reign reign = REIGN_NOT_BEGUN;
     // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
     if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
-        ensure_tables(session, err) && step_license(session, err)) {
+        ensure_tables(context, request->target, session, err) && step_license(session, err)) {
         reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
                 : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
                                                              : REIGN_NOT_BEGUN;

@@ -118,8 +118,8 @@ bool step_suit(struct db_session *session, struct err *err) {
     // A server that is closed has no commit under way that this could let through.
     return db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only AND @@GLOBAL.super_read_only", &closed, err) &&
            (text_equal(closed, "1") || err_set(err, ERR_CONFLICT, 0, "it is not closed to writers")) &&
-           db_exec(session, STATEMENT_MS, "SET GLOBAL rpl_semi_sync_source_enabled = OFF", err) &&
-           db_exec(session, STATEMENT_MS, "SET GLOBAL rpl_semi_sync_replica_enabled = ON", err);
+           db_exec(session, STATEMENT_MS,
+                   "SET GLOBAL rpl_semi_sync_source_enabled = OFF, GLOBAL rpl_semi_sync_replica_enabled = ON", err);
 }
 
 // --- replication ---

@@ -151,7 +151,7 @@ static enum sql_answer run_let_in(struct db_session *session, const char *sql, s
 static enum sql_answer run_online(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
     (void)err;
-    session->node->offline_mode = strstr(sql, "= ON") != NULL;
+    session->node->offline_mode = strstr(sql, "offline_mode = ON") != NULL;
     return SQL_DONE;
 }
 

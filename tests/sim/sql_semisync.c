@@ -31,6 +31,7 @@ enum sql_answer run_source(struct db_session *session, const char *sql, struct d
     struct node *node = session->node;
     if (strstr(sql, "= OFF")) {
         node_let_through(node);
+        node->replica_on |= strstr(sql, "rpl_semi_sync_replica_enabled = ON") != NULL;
     } else if (!node->source_on) {
         node->source_on = true;
         node->acked = node->data.executed[node->index];

@@ -270,7 +270,7 @@ static const struct story stories[] = {
       .heal_ms = 14000,
       .count = 5,
       .faults = {BETWEEN(FAULT_PART, C, HOST_CLIENT, 3950, 9000), BETWEEN(FAULT_PART, C, HOST_CLIENT + 1, 3950, 9000),
-                 KILL(A, 4000, 6000), CUED(FAULT_HAND_OPEN, C, 0, "SET GLOBAL event_scheduler = ON", 4000, 1),
+                 KILL(A, 4000, 6000), CUED(FAULT_HAND_OPEN, C, 0, "SET GLOBAL offline_mode = OFF", 4000, 1),
                  CUED(FAULT_PAUSE, B, 0, "SET GLOBAL read_only = IF(NOW(6)", 4000, 400)}},
      false},
     {"receiver-that-does-not-stop",
