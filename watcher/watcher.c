@@ -14,6 +14,7 @@
 enum {
     TICK_MS = 50,            // see look_between()
     URGENT_PERIOD_MS = 5,    // of the probes while something is unclear
+    ACTING_PERIOD_MS = 25,   // ... and somebody is being opened, which needs the same processors
     URGENT_MOST_MS = 15000,  // what is unclear for longer, say our own path, is not worth a core
     COOLING_MS = 3000,       // after an action failed
     SYNC_REST_MS = 1000,     // after an attempt to wait for acknowledgements, or to stop that, failed
@@ -200,8 +201,9 @@ static void set_pace(struct watcher *watcher) {
     bool urgent = unclear && undecided;
     watcher->urgent_ms = !urgent ? 0 : watcher->urgent_ms ? watcher->urgent_ms : watcher->now_ms;
     bool hurry = urgent && watcher->now_ms - watcher->urgent_ms < URGENT_MOST_MS;
+    int64_t hurried_ms = actor_idle(watcher->actor) ? URGENT_PERIOD_MS : ACTING_PERIOD_MS;
     int64_t period_ms = watcher->settings->probe_ms;
-    observe_set_period(watcher->observe, hurry && period_ms > URGENT_PERIOD_MS ? URGENT_PERIOD_MS : period_ms);
+    observe_set_period(watcher->observe, hurry && period_ms > hurried_ms ? hurried_ms : period_ms);
 }
 
 static void decide(struct watcher *watcher) {
