@@ -50,17 +50,15 @@ enum { FLAG_SOURCE, FLAG_STRICT, FLAG_REPLICA, FLAG_ACKS, FLAGS };
 enum { COUNT_UNACKED, COUNT_ACKED, COUNT_WAITING, COUNT_REPLICAS, COUNT_BOOT_S, COUNTS };
 enum { NO_SUCH_VARIABLE = 1193 };  // a plugin is missing
 
+#define MARKED "EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "') AS marked"
 static const char relevo_sql[] =
     "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms, (SELECT " REIGNS_SQL
-    " FROM relevo.epoch) AS reigns FROM (SELECT 1) AS one"
-    " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1) "
-    "AS e ON "
-    "TRUE"
-    " LEFT JOIN relevo.heartbeat AS h ON h.id = 1";
-
-// Apart from the rows: a copy that is half-way may not have them yet.
-static const char mark_sql[] =
-    "SELECT EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "') AS marked";
+    " FROM relevo.epoch) AS reigns, " MARKED
+    " FROM (SELECT 1) AS one"
+    " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1)"
+    " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1";
+// A copy that is half-way may not have those tables yet.
+static const char mark_sql[] = "SELECT " MARKED;
 
 static int64_t number_of(const struct db_rows *rows, const char *column) {
     int64_t number = 0;
@@ -215,11 +213,12 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
     struct err err = {0};
-    AUTO_ROWS struct db_rows *mark = NULL;
-    AUTO_ROWS struct db_rows *relevo = NULL;
-    observation->half_rebuilt = !db_query(session, timeout_ms, mark_sql, &mark, &err) || number_of(mark, "marked") != 0;
-    if (db_alive(session) && db_query(session, timeout_ms, relevo_sql, &relevo, &err)) {
-        read_relevo(relevo, observation);
+    AUTO_ROWS struct db_rows *rows = NULL;
+    bool known = db_query(session, timeout_ms, relevo_sql, &rows, &err);
+    bool told = known || (db_alive(session) && db_query(session, timeout_ms, mark_sql, &rows, &err));
+    observation->half_rebuilt = !told || number_of(rows, "marked") != 0;
+    if (known) {
+        read_relevo(rows, observation);
     }
 }
 

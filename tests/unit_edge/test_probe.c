@@ -49,8 +49,8 @@ bool db_query(struct db_session *session, int64_t timeout_ms, const char *sql, s
     assert_non_null(rows);
     rival.value = server.rival;
     *rows = strstr(sql, "user_variables") ? (struct db_rows){&rival, server.rival ? 1 : 0}
-            : strstr(sql, "SCHEMATA")     ? (struct db_rows){server.mark, 1}
             : strstr(sql, "relevo.epoch") ? (struct db_rows){server.relevo, 1}
+            : strstr(sql, "SCHEMATA")     ? (struct db_rows){server.mark, 1}
                                           : (struct db_rows){server.node, 1};
     *ret = rows;
     return true;
@@ -156,15 +156,53 @@ static void an_error_is_told_from_death(void **state) {
     }
 }
 
+static void how_a_server_waits_is_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *flags, *counts;
+        bool installed, on, strict, replica_on, acks;
+    } rows[] = {{"1111", "3 40 2 1 1700000000", true, true, true, true, true},
+                {"1011", "3 40 2 1 1700000000", true, true, false, true, true},
+                {"1111", "3 40 2 0 1700000000", true, true, false, true, true},  // for fewer than are demanded
+                {"0010", "3 40 2 1 1700000000", true, false, false, true, false},
+                {NULL, NULL, false, false, false, false, false}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct column answer[] = {{"uuid", UUID},           {"executed", UUID ":1-5"},  {"flags", rows[i].flags},
+                                        {"counts", rows[i].counts}, {NULL, NULL}};
+        server.node = answer;
+        AUTO_OBSERVATION struct observation *it = observation_new();
+        probe_ask(NULL, 1000, 1, it);
+        assert_int_equal(it->outcome, PROBE_OK);
+        assert_int_equal(it->semisync.installed, rows[i].installed);
+        assert_int_equal(it->semisync.source_on, rows[i].on);
+        assert_int_equal(it->semisync.source_strict, rows[i].strict);
+        assert_int_equal(it->semisync.replica_on, rows[i].replica_on);
+        assert_int_equal(it->semisync.replica_acks, rows[i].acks);
+        assert_int_equal(it->semisync.unacked, rows[i].installed ? 3 : 0);
+        assert_int_equal(it->semisync.acked, rows[i].installed ? 40 : 0);
+        assert_int_equal(it->semisync.waiting, rows[i].installed ? 2 : 0);
+        assert_int_equal(it->boot_s, rows[i].installed ? 1700000000 : 0);
+    }
+}
+
+static void a_server_without_the_plugins_is_seen_all_the_same(void **state) {
+    (void)state;
+    server.fails = (struct err){.kind = ERR_FAILED, .number = 1193};
+    server.fails_only = "rpl_semi_sync";
+    AUTO_OBSERVATION struct observation *it = observation_new();
+    probe_ask(NULL, 1000, 1, it);
+    assert_int_equal(it->outcome, PROBE_OK);
+    assert_false(it->semisync.installed);
+}
+
 static const struct column unmarked[] = {{"marked", "0"}, {NULL, NULL}};
 static const struct column reign[] = {
     {"epoch", "7"}, {"rule", "210"},           {"sync", "2"}, {"primary_uuid", UUID}, {"primary_name", "db-1"},
-    {"ts_ms", "5"}, {"reigns", "21474836487"}, {NULL, NULL}};
+    {"ts_ms", "5"}, {"reigns", "21474836487"}, {"marked", "0"},        {NULL, NULL}};
 
 // Nobody can tell whether it is half a copy: then it counts as one.
 static void a_mark_that_cannot_be_read_is_there(void **state) {
     (void)state;
-    server.mark = unmarked;
     server.relevo = reign;
     AUTO_OBSERVATION struct observation *good = observation_new();
     probe_ask_relevo(NULL, 1000, good);
@@ -224,6 +262,8 @@ int main(void) {
         cmocka_unit_test_setup(a_primary_has_no_receiver, set_up),
         cmocka_unit_test_setup(an_unreadable_set_is_no_empty_one, set_up),
         cmocka_unit_test_setup(an_error_is_told_from_death, set_up),
+        cmocka_unit_test_setup(how_a_server_waits_is_read, set_up),
+        cmocka_unit_test_setup(a_server_without_the_plugins_is_seen_all_the_same, set_up),
         cmocka_unit_test_setup(a_mark_that_cannot_be_read_is_there, set_up),
         cmocka_unit_test_setup(rows_that_cannot_be_read_are_unknown, set_up),
         cmocka_unit_test_setup(it_leaves_its_name_before_it_looks_for_others, set_up),
