@@ -19,6 +19,8 @@ struct db_login {
     const char *password;
     bool bulk;  // for copying: db_load() and db_binlog() work only on such a session. It is opened with the
                 // blocking client, so that connecting is bounded in whole seconds
+    bool terse; // answers come without what describes their columns, which costs as much as all else of a small one:
+                // only db_query_as() names them there
 };
 
 struct db_session;
@@ -49,9 +51,12 @@ bool db_end(struct db_session *session, int64_t timeout_ms, const char *sql, str
 bool db_query(struct db_session *session, int64_t timeout_ms, const char *sql, struct db_rows **ret, struct err *err);
 bool db_queryf(struct db_session *session, int64_t timeout_ms, struct db_rows **ret, struct err *err,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+// The same, the columns named by the caller: as many as there are, then NULL. columns must live as long as the rows.
+bool db_query_as(struct db_session *session, int64_t timeout_ms, const char *sql, const char *const *columns,
+                 struct db_rows **ret, struct err *err);
 size_t db_rows_count(const struct db_rows *rows);
 size_t db_rows_columns(const struct db_rows *rows);
-const char *db_rows_column(const struct db_rows *rows, size_t column);
+const char *db_rows_column(const struct db_rows *rows, size_t column);  // "" if nobody named it
 // NULL for SQL NULL. *ret_length (may be NULL) in bytes; values are also NUL-terminated.
 const char *db_cell(const struct db_rows *rows, size_t row, size_t column, size_t *ret_length);
 const char *db_cell_named(const struct db_rows *rows, size_t row,

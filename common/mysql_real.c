@@ -24,6 +24,7 @@ struct db_rows {
     MYSQL_ROW *row;
     unsigned long **lengths_bytes;
     size_t count, columns;
+    const char *const *names;  // the caller's, NULL: the server's
 };
 
 // The nonblocking client writes a statement as three records. Held together they are one packet instead of three, which
@@ -154,6 +155,24 @@ bool db_query(struct db_session *session, int64_t timeout_ms, const char *sql, s
     return true;
 }
 
+bool db_query_as(struct db_session *session, int64_t timeout_ms, const char *sql, const char *const *columns,
+                 struct db_rows **ret, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_query(session, timeout_ms, sql, &rows, err)) {
+        return false;
+    }
+    size_t named = 0;
+    while (columns[named]) {
+        named++;
+    }
+    if (named != rows->columns) {
+        return err_set(err, ERR_INVALID, 0, "an answer of %zu columns, %zu are named", rows->columns, named);
+    }
+    rows->names = columns;
+    *ret = TAKE(rows);
+    return true;
+}
+
 bool db_queryf(struct db_session *session, int64_t timeout_ms, struct db_rows **ret, struct err *err,
                const char *format, ...) {
     AUTO_TEXT char *sql = NULL;
@@ -174,7 +193,14 @@ size_t db_rows_columns(const struct db_rows *rows) {
 }
 
 const char *db_rows_column(const struct db_rows *rows, size_t column) {
-    return column < rows->columns ? mysql_fetch_field_direct(rows->result, (unsigned)column)->name : "";
+    if (column >= rows->columns) {
+        return "";
+    }
+    if (rows->names) {
+        return rows->names[column];
+    }
+    bool described = mysql_result_metadata(rows->result) == RESULTSET_METADATA_FULL;
+    return described ? mysql_fetch_field_direct(rows->result, (unsigned)column)->name : "";
 }
 
 const char *db_cell(const struct db_rows *rows, size_t row, size_t column, size_t *ret_length) {

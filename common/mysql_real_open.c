@@ -174,7 +174,7 @@ static enum probe_outcome check_version(struct db_session *session, struct err *
     return PROBE_OK;
 }
 
-static void set_options(struct db_session *session, int64_t timeout_ms) {
+static void set_options(struct db_session *session, const struct db_login *login, int64_t timeout_ms) {
     MYSQL *mysql = &session->mysql;
     unsigned tls = SSL_MODE_REQUIRED;
     unsigned whole_s = (unsigned)((timeout_ms + 999) / 1000);
@@ -182,6 +182,11 @@ static void set_options(struct db_session *session, int64_t timeout_ms) {
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &whole_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "relevo");
+    if (login->terse) {
+        bool optional = true;
+        mysql_options(mysql, MYSQL_OPT_OPTIONAL_RESULTSET_METADATA, &optional);
+        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION resultset_metadata = NONE");
+    }
     if (session->bulk) {
         unsigned local = 1;
         unsigned packet_s = BULK_PACKET_WAIT_S;
@@ -219,7 +224,7 @@ enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, str
     session->bulk = login->bulk;
     pthread_mutex_init(&session->lock, NULL);
     mysql_init(&session->mysql);
-    set_options(session, timeout_ms);
+    set_options(session, login, timeout_ms);
     bool connected = session->bulk ? mysql_real_connect(&session->mysql, login->address, login->user, login->password,
                                                         NULL, login->port, NULL, 0) != NULL
                                    : connect_async(session, login, timeout_ms);

@@ -102,7 +102,8 @@ static struct db_login login_of(const struct prober *prober) {
     return (struct db_login){.address = prober->address,
                              .port = prober->port,
                              .user = settings->control_user,
-                             .password = settings->control_password};
+                             .password = settings->control_password,
+                             .terse = true};
 }
 
 // Waits for a transaction that never comes, holding no lock and no read view. (SLEEP() would hide the error.) A minute

@@ -7,17 +7,28 @@
 #include "common/mem.h"
 #include "common/text.h"
 
+// What is asked for, and the name under which it is read.
+#define NODE_COLUMNS(X)                                                      \
+    X("@@GLOBAL.server_uuid", "uuid")                                        \
+    X("@@GLOBAL.server_id", "server_id")                                     \
+    X("@@GLOBAL.version", "version")                                         \
+    X("@@GLOBAL.read_only", "read_only")                                     \
+    X("@@GLOBAL.super_read_only", "super_read_only")                         \
+    X("@@GLOBAL.offline_mode", "offline_mode")                               \
+    X("@@GLOBAL.gtid_mode", "gtid_mode")                                     \
+    X("@@GLOBAL.gtid_executed", "executed")                                  \
+    X("c.HOST", "source_host")                                               \
+    X("s.SOURCE_UUID", "source_uuid")                                        \
+    X("s.SERVICE_STATE", "receiver")                                         \
+    X("s.RECEIVED_TRANSACTION_SET", "received")                              \
+    X("s.COUNT_RECEIVED_HEARTBEATS", "heartbeats")                           \
+    X("s.QUEUEING_TRANSACTION", "queueing")                                  \
+    X("s.LAST_ERROR_NUMBER", "receiver_errno")                               \
+    X("s.LAST_ERROR_MESSAGE", "receiver_error")                              \
+    X("a.SERVICE_STATE", "applier")                                          \
+    X("COALESCE(w.LAST_ERROR_NUMBER, k.LAST_ERROR_NUMBER)", "applier_errno") \
+    X("COALESCE(w.LAST_ERROR_MESSAGE, k.LAST_ERROR_MESSAGE)", "applier_error")
 // One row, always: joins to the default channel are outer.
-#define NODE_COLUMNS                                                                                                   \
-    "SELECT @@GLOBAL.server_uuid AS uuid, @@GLOBAL.server_id AS server_id, @@GLOBAL.version AS version,"               \
-    " @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only,"                                   \
-    " @@GLOBAL.offline_mode AS offline_mode, @@GLOBAL.gtid_mode AS gtid_mode,"                                         \
-    " @@GLOBAL.gtid_executed AS executed, c.HOST AS source_host, s.SOURCE_UUID AS source_uuid,"                        \
-    " s.SERVICE_STATE AS receiver, s.RECEIVED_TRANSACTION_SET AS received, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats," \
-    " s.QUEUEING_TRANSACTION AS queueing,"                                                                             \
-    " s.LAST_ERROR_NUMBER AS receiver_errno, s.LAST_ERROR_MESSAGE AS receiver_error, a.SERVICE_STATE AS applier,"      \
-    " COALESCE(w.LAST_ERROR_NUMBER, k.LAST_ERROR_NUMBER) AS applier_errno,"                                            \
-    " COALESCE(w.LAST_ERROR_MESSAGE, k.LAST_ERROR_MESSAGE) AS applier_error"
 #define NODE_TABLES                                                                               \
     " FROM (SELECT 1) AS one"                                                                     \
     " LEFT JOIN performance_schema.replication_connection_configuration c ON c.CHANNEL_NAME = ''" \
@@ -28,37 +39,67 @@
     " LEFT JOIN performance_schema.replication_applier_status_by_worker w"                        \
     "   ON w.CHANNEL_NAME = '' AND w.LAST_ERROR_NUMBER <> 0"
 
-static const char node_sql[] = NODE_COLUMNS NODE_TABLES " LIMIT 1";
-
-// Variables by name: the table of them costs a server eight times as much. In two columns, for each costs us as much as
-// reading it. The uptime is counted from the same clock reading as UNIX_TIMESTAMP(), so that their difference is the
-// same second in every look at one life of the server.
+// Variables by name: the table of them costs a server eight times as much. The uptime is counted from the same clock
+// reading as UNIX_TIMESTAMP(), so that their difference is the same second in every look at one life of the server.
 #define STATUS(name) "MAX(IF(VARIABLE_NAME = '" name "', VARIABLE_VALUE, NULL))"
 #define STRICTLY                                                                              \
     "@@GLOBAL.rpl_semi_sync_source_enabled AND @@GLOBAL.rpl_semi_sync_source_wait_no_replica" \
     " AND @@GLOBAL.rpl_semi_sync_source_wait_point = 'AFTER_SYNC'"                            \
     " AND @@GLOBAL.rpl_semi_sync_source_timeout >= 4294967295 AND " STATUS("Rpl_semi_sync_source_status") " = 'ON'"
-static const char lossless_sql[] = NODE_COLUMNS
-    ", t.flags, t.counts" NODE_TABLES " JOIN (SELECT CONCAT(@@GLOBAL.rpl_semi_sync_source_enabled, " STRICTLY
-    ", @@GLOBAL.rpl_semi_sync_replica_enabled, " STATUS("Rpl_semi_sync_replica_status") " = 'ON') AS flags, CONCAT("
-    STATUS("Rpl_semi_sync_source_no_tx") ", ' ', " STATUS("Rpl_semi_sync_source_yes_tx") ", ' ', "
-    STATUS("Rpl_semi_sync_source_wait_sessions") ", ' ', @@GLOBAL.rpl_semi_sync_source_wait_for_replica_count, ' ',"
-    " UNIX_TIMESTAMP() - " STATUS("Uptime") ") AS counts FROM performance_schema.global_status WHERE VARIABLE_NAME IN"
-    " ('Uptime', 'Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_no_tx', 'Rpl_semi_sync_source_yes_tx',"
-    " 'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_replica_status')) AS t LIMIT 1";
+#define SEMISYNC_COLUMNS(X) \
+    NODE_COLUMNS(X)         \
+    X("t.flags", "flags")   \
+    X("t.counts", "counts")
+#define SEMISYNC_TABLES \
+    NODE_TABLES " JOIN (SELECT CONCAT(@@GLOBAL.rpl_semi_sync_source_enabled, " STRICTLY                               \
+    ", @@GLOBAL.rpl_semi_sync_replica_enabled, " STATUS("Rpl_semi_sync_replica_status") " = 'ON') AS flags, CONCAT("  \
+    STATUS("Rpl_semi_sync_source_no_tx") ", ' ', " STATUS("Rpl_semi_sync_source_yes_tx") ", ' ', "                    \
+    STATUS("Rpl_semi_sync_source_wait_sessions") ", ' ', @@GLOBAL.rpl_semi_sync_source_wait_for_replica_count, ' ',"  \
+    " UNIX_TIMESTAMP() - " STATUS("Uptime") ") AS counts FROM performance_schema.global_status WHERE VARIABLE_NAME IN" \
+    " ('Uptime', 'Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_no_tx', 'Rpl_semi_sync_source_yes_tx',"         \
+    " 'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_replica_status')) AS t"
 enum { FLAG_SOURCE, FLAG_STRICT, FLAG_REPLICA, FLAG_ACKS, FLAGS };
 enum { COUNT_UNACKED, COUNT_ACKED, COUNT_WAITING, COUNT_REPLICAS, COUNT_BOOT_S, COUNTS };
 enum { NO_SUCH_VARIABLE = 1193 };  // a plugin is missing
 
-#define MARKED "EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "') AS marked"
-static const char relevo_sql[] =
-    "SELECT e.epoch, e.rule, e.sync, e.primary_uuid, e.primary_name, h.ts_ms, (SELECT " REIGNS_SQL
-    " FROM relevo.epoch) AS reigns, " MARKED
-    " FROM (SELECT 1) AS one"
-    " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1)"
-    " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1";
+#define MARKED "EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')"
+#define RELEVO_COLUMNS(X)                                    \
+    X("e.epoch", "epoch")                                    \
+    X("e.rule", "rule")                                      \
+    X("e.sync", "sync")                                      \
+    X("e.primary_uuid", "primary_uuid")                      \
+    X("e.primary_name", "primary_name")                      \
+    X("h.ts_ms", "ts_ms")                                    \
+    X("(SELECT " REIGNS_SQL " FROM relevo.epoch)", "reigns") \
+    X(MARKED, "marked")
+#define RELEVO_TABLES                                                                                                 \
+    " FROM (SELECT 1) AS one"                                                                                         \
+    " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1)" \
+    " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
 // A copy that is half-way may not have those tables yet.
-static const char mark_sql[] = "SELECT " MARKED;
+#define MARK_COLUMNS(X) X(MARKED, "marked")
+
+struct question {
+    const char *sql;
+    const char *const *columns;
+};
+#define ASKED(expression, name) expression ","
+#define NAMED(expression, name) name,
+#define QUESTION(columns_of, tables)                                                                     \
+    {                                                                                                    \
+        .sql = "SELECT " columns_of(ASKED) " NULL" tables " LIMIT 1", .columns = (const char *const[]) { \
+            columns_of(NAMED) "", NULL                                                                   \
+        }                                                                                                \
+    }
+static const struct question node_question = QUESTION(NODE_COLUMNS, NODE_TABLES);
+static const struct question lossless_question = QUESTION(SEMISYNC_COLUMNS, SEMISYNC_TABLES);
+static const struct question relevo_question = QUESTION(RELEVO_COLUMNS, RELEVO_TABLES);
+static const struct question mark_question = QUESTION(MARK_COLUMNS, "");
+
+static bool ask(struct db_session *session, int64_t timeout_ms, const struct question *question, struct db_rows **ret,
+                struct err *err) {
+    return db_query_as(session, timeout_ms, question->sql, question->columns, ret, err);
+}
 
 static int64_t number_of(const struct db_rows *rows, const char *column) {
     int64_t number = 0;
@@ -174,10 +215,10 @@ void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct 
     struct err err = {0};
     AUTO_ROWS struct db_rows *node = NULL;
     bool semisync = acks > 0;
-    bool asked = db_query(session, timeout_ms, semisync ? lossless_sql : node_sql, &node, &err);
+    bool asked = ask(session, timeout_ms, semisync ? &lossless_question : &node_question, &node, &err);
     if (!asked && semisync && err.number == NO_SUCH_VARIABLE) {
         semisync = false;
-        asked = db_query(session, timeout_ms, node_sql, &node, &err);
+        asked = ask(session, timeout_ms, &node_question, &node, &err);
     }
     if (!asked) {
         observation->outcome = outcome_of(&err);
@@ -214,8 +255,8 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
     struct err err = {0};
     AUTO_ROWS struct db_rows *rows = NULL;
-    bool known = db_query(session, timeout_ms, relevo_sql, &rows, &err);
-    bool told = known || (db_alive(session) && db_query(session, timeout_ms, mark_sql, &rows, &err));
+    bool known = ask(session, timeout_ms, &relevo_question, &rows, &err);
+    bool told = known || (db_alive(session) && ask(session, timeout_ms, &mark_question, &rows, &err));
     observation->half_rebuilt = !told || number_of(rows, "marked") != 0;
     if (known) {
         read_relevo(rows, observation);

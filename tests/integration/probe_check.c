@@ -19,8 +19,11 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: RELEVO_CONTROL_PASSWORD=... probe_check HOST USER\n");
         return 64;
     }
-    struct db_login login = {
-        .address = argv[1], .port = 3306, .user = argv[2], .password = getenv("RELEVO_CONTROL_PASSWORD")};
+    struct db_login login = {.address = argv[1],
+                             .port = 3306,
+                             .user = argv[2],
+                             .password = getenv("RELEVO_CONTROL_PASSWORD"),
+                             .terse = true};
     AUTO_SESSION struct db_session *session = NULL;
     AUTO_OBSERVATION struct observation *it = observation_new();
     struct err err = {0};

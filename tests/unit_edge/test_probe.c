@@ -56,6 +56,12 @@ bool db_query(struct db_session *session, int64_t timeout_ms, const char *sql, s
     return true;
 }
 
+bool db_query_as(struct db_session *session, int64_t timeout_ms, const char *sql, const char *const *columns,
+                 struct db_rows **ret, struct err *err) {
+    (void)columns;
+    return db_query(session, timeout_ms, sql, ret, err);
+}
+
 bool db_execf(struct db_session *session, int64_t timeout_ms, struct err *err, const char *format, ...) {
     (void)session;
     (void)timeout_ms;
