@@ -11,7 +11,7 @@
 
 #include "common/mem.h"
 
-enum { STACK_BYTES = 256 * 1024, CO_MAX = 192 };
+enum { STACK_BYTES = 1024 * 1024, CO_MAX = 192 };  // a state hash alone is 100 KB, and threads hold several
 
 struct event {
     int64_t at_ms;
