@@ -19,8 +19,8 @@ struct db_login {
     const char *password;
     bool bulk;  // for copying: db_load() and db_binlog() work only on such a session. It is opened with the
                 // blocking client, so that connecting is bounded in whole seconds
-    bool terse; // answers come without what describes their columns, which costs as much as all else of a small one:
-                // only db_query_as() names them there
+    bool terse; // after SET SESSION resultset_metadata = NONE answers come without what describes their columns, which
+                // costs as much as all else of a small one: only db_query_as() names them then
 };
 
 struct db_session;

@@ -185,7 +185,6 @@ static void set_options(struct db_session *session, const struct db_login *login
     if (login->terse) {
         bool optional = true;
         mysql_options(mysql, MYSQL_OPT_OPTIONAL_RESULTSET_METADATA, &optional);
-        mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION resultset_metadata = NONE");
     }
     if (session->bulk) {
         unsigned local = 1;

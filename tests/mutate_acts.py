@@ -41,9 +41,9 @@ GUARDS = {
     "watcher/act_promote.c": [
         ("other receivers are stopped", "    stop_other_receivers(context, request, &others);\n", ""),
         ("one that is to vouch is stopped anew", "(off && request->quorum == 0)", "off"),
-        ("receivers are started again", "    if (!ready) {\n        restart_receivers(context, &others, session);\n", "    if (!ready) {\n"),
+        ("receivers are started again", "    if (!ready) {\n        restart_receivers(context, request, &others, &session);\n", "    if (!ready) {\n"),
         ("receivers are started again after an opening that failed",
-         "    if (outcome->reign == REIGN_NOT_BEGUN) {\n        restart_receivers(context, &others, session);\n    }\n", ""),
+         "    if (outcome->reign == REIGN_NOT_BEGUN) {\n        restart_receivers(context, request, &others, &session);\n    }\n", ""),
         ("vouchers are asked again", "(request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err))", "true"),
         ("drained before it opens", "step_timed(outcome, \"drain\", &since_ms, drained(session, request, outcome))", "true"),
         ("a source that shuts down may finish", "step_timed(outcome, \"settle\", &since_ms, step_settle(session, err))", "true"),

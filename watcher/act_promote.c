@@ -33,10 +33,11 @@ static void stop_other_receivers(const struct act_context *context, const struct
 
 // Nobody was opened: whoever decides next asks all of them as witnesses, and may choose any of them. A node without a
 // source cannot start, and is resynced later.
-static void restart_receivers(const struct act_context *context, const struct others *others,
-                              struct db_session *target) {
+static void restart_receivers(const struct act_context *context, const struct act_request *request,
+                              const struct others *others, struct db_session **target) {
     struct err ignored = {0};
-    (void)(target && step_restart_replica(target, &ignored));
+    (void)((*target || step_open(context, request->target, request->target_uuid, target, &ignored)) &&
+           step_restart_replica(*target, &ignored));
     for (int i = 0; i < (int)context->settings->node_count; i++) {
         AUTO_OBSERVATION struct observation *other = observe_latest(context->observe, (size_t)i);
         AUTO_SESSION struct db_session *session = NULL;
@@ -101,7 +102,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
                  step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
                  step_others_closed(context, request->target, request->old, err);
     if (!ready) {
-        restart_receivers(context, &others, session);
+        restart_receivers(context, request, &others, &session);
         return;
     }
     // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
@@ -114,7 +115,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
         (void)step_forget_source(session, &ignored);
     }
     if (outcome->reign == REIGN_NOT_BEGUN) {
-        restart_receivers(context, &others, session);
+        restart_receivers(context, request, &others, &session);
     }
     if (outcome->reign != REIGN_OPEN) {
         return;  // before the epoch row: tried again; after it: reopened, for it is the primary now

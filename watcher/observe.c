@@ -178,7 +178,7 @@ static void read_relevo(struct prober *prober, struct observation *observation) 
         probe_keep_relevo(prober->relevo, observation);
         return;
     }
-    probe_ask_relevo(prober->session, PROBE_TIMEOUT_MS, observation);
+    probe_ask_relevo(prober->session, PROBE_TIMEOUT_MS, prober->relevo, observation);
     observation_release(prober->relevo);
     prober->relevo = observation_hold(observation);
     prober->relevo_ms = observation->began_ms;

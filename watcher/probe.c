@@ -244,7 +244,7 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
         " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1) AND v.variable_value <> %s LIMIT 1",
         name);
     AUTO_ROWS struct db_rows *others = NULL;
-    if (!db_execf(session, timeout_ms, err, "SET @relevo_watcher = %s", name) ||
+    if (!db_execf(session, timeout_ms, err, "SET @relevo_watcher = %s, SESSION resultset_metadata = NONE", name) ||
         !db_query(session, timeout_ms, find, &others, err)) {
         return outcome_of(err);
     }
@@ -252,14 +252,24 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
     return PROBE_OK;
 }
 
-void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
+static bool marked(struct db_session *session, int64_t timeout_ms) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    struct err ignored = {0};
+    return !ask(session, timeout_ms, &mark_question, &rows, &ignored) || number_of(rows, "marked") != 0;
+}
+
+void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
+                      struct observation *observation) {
     struct err err = {0};
     AUTO_ROWS struct db_rows *rows = NULL;
-    bool known = ask(session, timeout_ms, &relevo_question, &rows, &err);
-    bool told = known || (db_alive(session) && ask(session, timeout_ms, &mark_question, &rows, &err));
-    observation->half_rebuilt = !told || number_of(rows, "marked") != 0;
-    if (known) {
+    // Somebody may lock those tables, which costs the session: that is no half copy.
+    bool known = earlier && earlier->relevo_known;
+    observation->half_rebuilt = known ? earlier->half_rebuilt : marked(session, timeout_ms);
+    if (db_alive(session) && ask(session, timeout_ms, &relevo_question, &rows, &err)) {
+        observation->half_rebuilt = number_of(rows, "marked") != 0;
         read_relevo(rows, observation);
+    } else if (known && db_alive(session)) {
+        observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
     }
 }
 

@@ -9,13 +9,16 @@ enum { PROBE_SHUTDOWN_ERROR = 1053 };  // MySQL: the server is shutting down (al
 // wait for, 0 in async mode: then nothing is asked about semi-sync.
 void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct observation *observation);
 
-// Writes the watcher's name into the session and looks for other watchers' on that server: first the one, then the other,
-// so that of two that come at once at least one finds the other. *rival: "" if there is none.
+// Writes the watcher's name into the session and looks for other watchers' on that server: first the one, then the
+// other, so that of two that come at once at least one finds the other. *rival: "" if there is none. From then on
+// answers come without the description of their columns, if the session was opened for that.
 enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, const char *id, char *rival,
                               size_t rival_bytes, struct err *err);
 
 // What the relevo tables say: another statement, whose failure leaves relevo_known false and the outcome as it was.
-void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, struct observation *observation);
+// earlier: the last look of this session at them, NULL if there was none.
+void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
+                      struct observation *observation);
 
 // The same as in an earlier observation.
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation);

@@ -12,12 +12,13 @@ enum {
     ASK_MS = 3000,
     READY_MS = 300,        // opening one ahead, or asking one that waited: else it is done anew, or later
     READY_OLD_MS = 60000,  // a firewall forgets what is quiet for minutes, and tells nobody
+    RETRY_MS = 10000,
 };
 
 struct ready {
     struct db_session *session;  // NULL: none
     char address[64];            // where it leads
-    int64_t since_ms;
+    int64_t since_ms;            // when it answered last, or was to be opened in vain; 0: it has been taken
 };
 
 struct sessions {
@@ -69,36 +70,13 @@ static bool hung_up(struct db_session *session) {
 static struct db_session *take_ready(struct sessions *sessions, int node, const char *address) {
     struct ready *ready = &sessions->ready[node];
     struct db_session *session = TAKE(ready->session);
+    ready->since_ms = 0;
     if (session && (hung_up(session) || !text_equal(ready->address, address))) {
         db_close(session);
         return NULL;
     }
     return session;
 }
-
-static bool serves(const struct sessions *sessions, int node) {
-    AUTO_OBSERVATION struct observation *newest = observe_latest(sessions->observe, (size_t)node);
-    return newest && newest->outcome == PROBE_OK;
-}
-
-void sessions_refill(struct sessions *sessions) {
-    int64_t now_ms = clock_mono_ms();
-    for (int i = 0; i < (int)sessions->settings->node_count; i++) {
-        struct ready *ready = &sessions->ready[i];
-        bool good = ready->session && !hung_up(ready->session) && now_ms - ready->since_ms < READY_OLD_MS;
-        if (good || !serves(sessions, i)) {
-            continue;
-        }
-        db_close(TAKE(ready->session));
-        ready->since_ms = now_ms;
-        address_of(sessions, i, ready->address);
-        struct err ignored = {0};
-        (void)connect_to(sessions, i, ready->address, READY_MS, &ready->session, &ignored);
-        return;  // one at a time: what is asked for must not wait for several
-    }
-}
-
-// --- for an action ---
 
 static bool is_server(struct db_session *session, int64_t timeout_ms, const char *name, const char *uuid,
                       struct err *err) {
@@ -111,6 +89,45 @@ static bool is_server(struct db_session *session, int64_t timeout_ms, const char
     }
     return true;
 }
+
+static bool serves(const struct sessions *sessions, int node) {
+    AUTO_OBSERVATION struct observation *newest = observe_latest(sessions->observe, (size_t)node);
+    return newest && newest->outcome == PROBE_OK;
+}
+
+// One that is kept is asked rather than replaced: where the connections are used up, its place would be lost.
+static bool still_good(struct sessions *sessions, int node, int64_t now_ms) {
+    struct ready *ready = &sessions->ready[node];
+    if (!ready->session || hung_up(ready->session)) {
+        return false;
+    }
+    struct err ignored = {0};
+    bool asked = now_ms - ready->since_ms >= READY_OLD_MS;
+    if (asked && !is_server(ready->session, READY_MS, sessions->settings->nodes[node].name, NULL, &ignored)) {
+        return false;
+    }
+    ready->since_ms = asked ? now_ms : ready->since_ms;
+    return true;
+}
+
+void sessions_refill(struct sessions *sessions) {
+    int64_t now_ms = clock_mono_ms();
+    for (int i = 0; i < (int)sessions->settings->node_count; i++) {
+        struct ready *ready = &sessions->ready[i];
+        bool waits = !ready->session && ready->since_ms && now_ms - ready->since_ms < RETRY_MS;
+        if (waits || !serves(sessions, i) || still_good(sessions, i, now_ms)) {
+            continue;
+        }
+        db_close(TAKE(ready->session));
+        ready->since_ms = now_ms;
+        address_of(sessions, i, ready->address);
+        struct err ignored = {0};
+        (void)connect_to(sessions, i, ready->address, READY_MS, &ready->session, &ignored);
+        return;  // one at a time: what is asked for must not wait for several
+    }
+}
+
+// --- for an action ---
 
 bool sessions_open(struct sessions *sessions, int node, const char *uuid, struct db_session **ret, struct err *err) {
     const char *name = sessions->settings->nodes[node].name;

@@ -12,8 +12,8 @@ struct sessions *sessions_new(const struct settings *settings, struct observe *o
 void sessions_free(struct sessions *sessions);  // NULL is fine
 
 enum { SESSIONS_LOOK_MS = 1000 };
-// To be called every SESSIONS_LOOK_MS, while there is nothing else to do: replaces one that is missing, broken or a
-// minute old. Takes some 300 ms at most.
+// To be called every SESSIONS_LOOK_MS, while there is nothing else to do: opens one that is missing or broken, and asks
+// those that have waited for a minute whether they still work. Takes some 600 ms at most.
 void sessions_refill(struct sessions *sessions);
 
 // A session to node i at the address that answered last, and to the server with that uuid (NULL: any). The caller owns

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     }
     probe_ask(session, WITHIN_MS, ACKS, it);
-    probe_ask_relevo(session, WITHIN_MS, it);
+    probe_ask_relevo(session, WITHIN_MS, NULL, it);
     if (it->outcome != PROBE_OK) {
         fprintf(stderr, "%s: %s\n", probe_outcome_name(it->outcome), it->error);
         return EXIT_FAILURE;

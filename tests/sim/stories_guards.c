@@ -41,14 +41,14 @@ static const struct story stories[] = {
       .faults = {LAG(B, 3950, 6000), KILL(A, 5000, 9000), ON(FAULT_HAND_OPEN, C, 5400, 1)}},
      false},
     {"another-server-under-the-name",
-     "Somebody opens a replica, whose name leads to the primary for a while, as containers get each other's addresses: "
-     "the"
-     " fence that is meant for the one does not close the other.",
+     "Somebody opens a replica, and again while its name leads to the primary, as containers get each other's addresses: "
+     "the fence that is meant for the one does not close the other.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 12000,
-      .count = 2,
-      .faults = {BETWEEN(FAULT_MISLEAD, B, A, 4000, 2500), ON(FAULT_HAND_OPEN, B, 4400, 1)}},
+      .count = 3,
+      .faults = {ON(FAULT_HAND_OPEN, B, 3000, 1), BETWEEN(FAULT_MISLEAD, B, A, 3200, 4000),
+                 ON(FAULT_HAND_OPEN, B, 5400, 1)}},
      false},
     {"opened-by-hand-during-reopening",
      "The primary was closed by hand and is being opened again, over a slow network, when somebody opens a replica.",
@@ -129,7 +129,7 @@ static const struct story stories[] = {
       .heal_ms = 16000,
       .count = 4,
       .faults = {SWITCHOVER(B, 4000), ON(FAULT_LOCK, B, 4005, 4500),
-                 CUED(FAULT_KILL_WATCHER, 0, 0, "SELECT COUNT(*) FROM information_schema.TABLES", 4000, 500),
+                 CUED(FAULT_KILL_WATCHER, 0, 0, "SET @relevo_until", 4000, 500),
                  KILL(A, 4800, 6000)}},
      false},
     {"switchover-behind-a-lock",

@@ -178,7 +178,7 @@ static const struct story stories[] = {
       .lossless = true,
       .heal_ms = 16000,
       .count = 3,
-      .faults = {SLOW(B, 5990, 5000), KILL(A, 6000, 7000), BETWEEN(FAULT_PART, C, HOST_WATCHER, 6650, 1950)}},
+      .faults = {SLOW(B, 5990, 5000), KILL(A, 6000, 7000), BETWEEN(FAULT_PART, C, HOST_WATCHER, 6450, 2100)}},
      false},
     {"lossless-three-one-away",
      "Lossless, three nodes: with one replica away the other alone cannot vouch for what either acknowledged.",

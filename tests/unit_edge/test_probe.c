@@ -20,6 +20,7 @@ static struct {
     const char *fails_only;  // ... or only those that hold this
     char asked[8][32];
     unsigned count;
+    bool dead;  // the session
 } server;
 
 static bool heard(const char *sql, struct err *err) {
@@ -99,7 +100,7 @@ void db_rows_drop(struct db_rows **rows) {
 
 bool db_alive(const struct db_session *session) {
     (void)session;
-    return true;
+    return !server.dead;
 }
 
 #define UUID "11111111-1111-1111-1111-111111111111"
@@ -173,8 +174,11 @@ static void how_a_server_waits_is_read(void **state) {
                 {"0010", "3 40 2 1 1700000000", true, false, false, true, false},
                 {NULL, NULL, false, false, false, false, false}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const struct column answer[] = {{"uuid", UUID},           {"executed", UUID ":1-5"},  {"flags", rows[i].flags},
-                                        {"counts", rows[i].counts}, {NULL, NULL}};
+        const struct column answer[] = {{"uuid", UUID},
+                                        {"executed", UUID ":1-5"},
+                                        {"flags", rows[i].flags},
+                                        {"counts", rows[i].counts},
+                                        {NULL, NULL}};
         server.node = answer;
         AUTO_OBSERVATION struct observation *it = observation_new();
         probe_ask(NULL, 1000, 1, it);
@@ -202,16 +206,23 @@ static void a_server_without_the_plugins_is_seen_all_the_same(void **state) {
 }
 
 static const struct column unmarked[] = {{"marked", "0"}, {NULL, NULL}};
-static const struct column reign[] = {
-    {"epoch", "7"}, {"rule", "210"},           {"sync", "2"}, {"primary_uuid", UUID}, {"primary_name", "db-1"},
-    {"ts_ms", "5"}, {"reigns", "21474836487"}, {"marked", "0"},        {NULL, NULL}};
+static const struct column reign[] = {{"epoch", "7"},
+                                      {"rule", "210"},
+                                      {"sync", "2"},
+                                      {"primary_uuid", UUID},
+                                      {"primary_name", "db-1"},
+                                      {"ts_ms", "5"},
+                                      {"reigns", "21474836487"},
+                                      {"marked", "0"},
+                                      {NULL, NULL}};
 
 // Nobody can tell whether it is half a copy: then it counts as one.
 static void a_mark_that_cannot_be_read_is_there(void **state) {
     (void)state;
+    server.mark = unmarked;
     server.relevo = reign;
     AUTO_OBSERVATION struct observation *good = observation_new();
-    probe_ask_relevo(NULL, 1000, good);
+    probe_ask_relevo(NULL, 1000, NULL, good);
     assert_false(good->half_rebuilt);
     assert_int_equal(good->epoch, 7);
     assert_int_equal(good->reigns, 21474836487);
@@ -224,7 +235,7 @@ static void a_mark_that_cannot_be_read_is_there(void **state) {
     server.fails = (struct err){.kind = ERR_TIMEOUT};
     server.fails_only = "SCHEMATA";
     AUTO_OBSERVATION struct observation *bad = observation_new();
-    probe_ask_relevo(NULL, 1000, bad);
+    probe_ask_relevo(NULL, 1000, NULL, bad);
     assert_true(bad->half_rebuilt);
 }
 
@@ -234,9 +245,40 @@ static void rows_that_cannot_be_read_are_unknown(void **state) {
     server.fails = (struct err){.kind = ERR_FAILED, .number = 1146};
     server.fails_only = "relevo.epoch";
     AUTO_OBSERVATION struct observation *it = observation_new();
-    probe_ask_relevo(NULL, 1000, it);
+    probe_ask_relevo(NULL, 1000, NULL, it);
     assert_false(it->relevo_known);
     assert_false(it->half_rebuilt);
+}
+
+// A lock on the rows costs the session, but the node holds no half copy for that.
+static void rows_that_are_locked_are_no_half_copy(void **state) {
+    (void)state;
+    server.mark = unmarked;
+    server.relevo = reign;
+    AUTO_OBSERVATION struct observation *earlier = observation_new();
+    probe_ask_relevo(NULL, 1000, NULL, earlier);
+    server.fails = (struct err){.kind = ERR_TIMEOUT};
+    server.dead = true;
+    AUTO_OBSERVATION struct observation *it = observation_new();
+    probe_ask_relevo(NULL, 1000, earlier, it);
+    assert_false(it->half_rebuilt);
+    assert_false(it->relevo_known);
+}
+
+// The tables go when a copy begins: then the mark is asked for alone.
+static void rows_that_are_gone_leave_the_mark(void **state) {
+    (void)state;
+    static const struct column marked[] = {{"marked", "1"}, {NULL, NULL}};
+    server.mark = unmarked;
+    server.relevo = reign;
+    AUTO_OBSERVATION struct observation *earlier = observation_new();
+    probe_ask_relevo(NULL, 1000, NULL, earlier);
+    server.mark = marked;
+    server.fails = (struct err){.kind = ERR_FAILED, .number = 1146};
+    server.fails_only = "relevo.epoch";
+    AUTO_OBSERVATION struct observation *it = observation_new();
+    probe_ask_relevo(NULL, 1000, earlier, it);
+    assert_true(it->half_rebuilt);
 }
 
 // Looking first, two that come at once would both find nobody.
@@ -272,6 +314,8 @@ int main(void) {
         cmocka_unit_test_setup(a_server_without_the_plugins_is_seen_all_the_same, set_up),
         cmocka_unit_test_setup(a_mark_that_cannot_be_read_is_there, set_up),
         cmocka_unit_test_setup(rows_that_cannot_be_read_are_unknown, set_up),
+        cmocka_unit_test_setup(rows_that_are_locked_are_no_half_copy, set_up),
+        cmocka_unit_test_setup(rows_that_are_gone_leave_the_mark, set_up),
         cmocka_unit_test_setup(it_leaves_its_name_before_it_looks_for_others, set_up),
         cmocka_unit_test_setup(a_server_that_does_not_say_who_is_there_is_not_used, set_up),
     };
