@@ -78,6 +78,11 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(OUT)/libpure.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OUT)/libpure.a -lcmocka $(LIBS_PURE)
 
+# It says itself whether the actor is busy.
+$(OUT)/tests/unit/test_flags: tests/unit/test_flags.c $(call objects,watcher/flags) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
 # Programs that tests drive: the adapters against real servers.
 $(OUT)/tests/integration/%: tests/integration/%.c $(call objects,$(PURE) $(EDGE) watcher/probe)
 	@mkdir -p $(@D)
@@ -90,6 +95,11 @@ $(OUT)/tests/unit_edge/%: tests/unit_edge/%.c $(call objects,$(addprefix common/
 
 # It brings a MySQL port of its own.
 $(OUT)/tests/unit_edge/test_probe: tests/unit_edge/test_probe.c $(call objects,watcher/probe common/clock) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
+# So does this one, and a clock.
+$(OUT)/tests/unit_edge/test_sessions: tests/unit_edge/test_sessions.c $(call objects,watcher/sessions) $(OUT)/libpure.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 

@@ -76,6 +76,7 @@ GUARDS = {
     ],
     "watcher/act_reign.c": [
         ("a row that was refused", "    return db_affected(session) == 1 ||\n", "    return true ||\n"),
+        ("takes over from a reign that it does not know of", "    return takes_over ? request->since : 0;", "    return takes_over ? 0 : 0;"),
         ("still leads", "    return lease_lasts(&lease, clock_mono_ms(), LICENCE_MS) ||\n", "    return true ||\n"),
         ("still leads, before the row", "if (still_leads(context, err) && db_exec(", "if (db_exec("),
         ("still leads, before the opening", "           step_license(session, err) && still_leads(context, err) && let_in(session, err);\n}\n\nenum reign",

@@ -30,6 +30,7 @@ TESTS = {
     "watcher/assess_node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/assess_sync.c": ["test_assess_sync"],
     "watcher/observation.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/flags.c": ["test_flags"],
     "watcher/lease.c": ["test_lease"],
 }
 
@@ -205,6 +206,43 @@ GUARDS = {
         ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {",
          "!it->super_read_only || assess_job_on(view, node)) {"),
         ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {", "!it->read_only || !it->super_read_only) {"),
+    ],
+    "watcher/flags.c": [
+        ("return count >= watcher->settings->failover_limit && newest_ms", "return newest_ms"),
+        (" && newest_ms - oldest_ms < watcher->settings->failover_limit_ms;", ";"),
+        # the way back to the preferred node
+        ("!watcher->settings->failback_auto || node < 0", "node < 0"),
+        ("node < 0 || node == primary || primary < 0", "node < 0 || primary < 0"),
+        ("it->epoch_rule != RULE_ASKED_SWITCHOVER && ", ""),
+        ("watcher->facts.nodes[node].steady_ms >= STEADY_MS &&\n", "\n"),
+        ("watcher->facts.nodes[node].diverged == 0 && ", ""),
+        (" && !watcher->facts.nodes[node].doubted;", ";"),
+        # what was seen before we acted
+        ("!it || it->outcome != PROBE_OK || it->kicks >= watcher->acted_kicks[node]", "true"),
+        ("actor_idle(watcher->actor) && all_seen_since_acted(watcher)", "all_seen_since_acted(watcher)"),
+        ("known && facts->settled ?", "facts->settled ?"),
+        ("known && facts->settled ?", "known ?"),
+        # an opening that was left half-way
+        ("unfinished && !watcher->intent_harmless && ", "!watcher->intent_harmless && unfinished && false && "),
+        ("!watcher->intent_harmless && watcher->intent_target", "watcher->intent_target"),
+        ("watcher->intent_target != facts->primary &&\n", "\n"),
+        ("unfinished && watcher->intent_act == ACT_PROMOTE && watcher->intent_target", "unfinished && watcher->intent_target"),
+        ("ACT_PROMOTE && watcher->intent_target == facts->primary &&", "ACT_PROMOTE &&"),
+        ("watcher->intent_old >= 0 && facts->open_others", "facts->open_others"),
+        ("facts->open_others == 1 && facts->open_node == watcher->intent_old", "facts->open_node == watcher->intent_old"),
+        ("facts->open_others == 1 && facts->open_node == watcher->intent_old", "facts->open_others == 1"),
+        # whom a person may insist on
+        ("bool answers = target && target->outcome == PROBE_OK;", "bool answers = target;"),
+        ("answers && (!gtid_empty(target->executed) || !target->gtid_on)", "answers"),
+        ("holds_data && !target->half_rebuilt &&", "holds_data &&"),
+        ("others_closed && left_alone &&", "left_alone &&"),
+        ("others_closed && left_alone &&", "others_closed &&"),
+        (" && facts->nodes[asked].reach == REACH_UP;", ";"),
+        ("(facts->open_others == 1 && facts->open_node == asked)", "facts->open_node == asked"),
+        # whom a switchover may go to
+        ("asked >= 0 && facts->nodes[asked].standing == STANDING_STREAMING &&", "asked >= 0 &&"),
+        ("!facts->nodes[asked].doubted && facts->nodes[asked].lag_ms", "facts->nodes[asked].lag_ms"),
+        (" && facts->nodes[asked].lag_ms < SWITCHOVER_LAG_MS\n", "\n"),
     ],
     "watcher/lease.c": [
         ("- LEASE_MARGIN_MS", ""),

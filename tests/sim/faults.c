@@ -175,6 +175,10 @@ static void do_hand_reign(const struct fault *fault) {
     (void)node_commit(node, (struct txn){.kind = TXN_EPOCH, .epoch = epoch, .primary = fault->b});
 }
 
+static void do_hand_forget(const struct fault *fault) {
+    world.node[fault->a].epoch_txn = 0;
+}
+
 static void do_slow_stop(const struct fault *fault) {
     world.node[fault->a].stop_cost_ms = fault->much;
 }

@@ -225,6 +225,15 @@ static const struct story stories[] = {
       .count = 2,
       .faults = {KILL(A, 4000, 9000), CUED(FAULT_HAND_REIGN, B, A, "INSERT INTO relevo.epoch ", 4000, 1)}},
      false},
+    {"reigns-forgotten-before-the-opening",
+     "Somebody deletes the rows of relevo.epoch in the successor, right before its own: nobody can tell any more whether "
+     "it holds what the reign before made, so it is not opened.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 16000,
+      .count = 2,
+      .faults = {KILL(A, 4000, 5000), CUED(FAULT_HAND_FORGET, B, 0, "INSERT INTO relevo.epoch ", 4000, 1)}},
+     false},
     {"followed-before-undo",
      "A switchover is undone; a moment before, somebody makes the old primary follow the target: it is not opened "
      "again.",
