@@ -134,6 +134,22 @@ def test_one_that_kept_what_was_undone_elsewhere_is_copied_anew(three):
     assert 1 in ledger.rescued_ids(cluster)
 
 
+def test_one_whose_rows_of_reigns_differ_is_no_donor(three):
+    """C streams, and its rows of relevo.epoch say that it may hold other data than A: a copy into B is taken from A."""
+    cluster = three
+    mark = cluster.mark()
+    cluster.root(C, "SET GLOBAL super_read_only = OFF; SET SESSION sql_log_bin = 0;"
+                    "UPDATE relevo.epoch SET created_at = created_at - INTERVAL 1 SECOND; SET GLOBAL super_read_only = ON")
+    cluster.command(f"resync {B} method=dump")
+    job = wait_until(lambda: (job := cluster.job(B)) and job["phase"] == "running" and job["donor"] and job, 30,
+                     "the copy has a donor", every=0.005)
+    assert job["donor"] == A, job
+    for node in (B, C):
+        done = cluster.wait_event(mark, 120, type="RESYNC", node=node)
+        assert done["detail"]["rung"] in ("clone", "dump"), done
+    wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, B, A) and follows(cluster, C, A), 60, "both follow")
+
+
 def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
     """Two copies from one donor at the same time; then the primary dies while one of them is being rebuilt."""
     cluster = three
