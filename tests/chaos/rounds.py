@@ -15,6 +15,11 @@ CONVERGE_S = 60
 DISK_S = 60  # a server that found its disk full looks again after a minute
 
 
+def disk_s(plan):
+    """How much longer everything may take in that round."""
+    return DISK_S if any(f.kind == "disk full" for f in plan.faults) else 0
+
+
 class Rounds:
     def __init__(self, cluster, mode="async", surgeon=None, say=print):
         self.cluster, self.mode, self.say = cluster, mode, say
@@ -65,7 +70,7 @@ class Rounds:
                 wait_until(lambda: cluster.root(node, "SET GLOBAL max_connections=300") is not None, 60,
                            f"{node} takes connections")
         for node in tuple(self.hand.opened):
-            wait_until(lambda: self.hand.close(node) is None, 30, f"{node} is closed by who opened it")
+            wait_until(lambda: self.hand.close(node) is None, 30 + disk_s(plan), f"{node} is closed by who opened it")
         if cluster.state().get("maintenance") in ("1", "true", "on"):
             cluster.command("maintenance off")
 
@@ -80,7 +85,6 @@ class Rounds:
         self.hand.begin(cluster.next_write_id())
         before, epoch = checker.restarts(), int(cluster.state()["epoch"])
         findings, converged = [], None
-        disk_s = DISK_S if any(f.kind == "disk full" for f in plan.faults) else 0
         with Writer(cluster, pause=0.01) as writer:
             writer.wait_acks_of_primary(10)
             begin = time.monotonic()
@@ -92,9 +96,9 @@ class Rounds:
             self._heal(plan)
             healed = time.monotonic()
             try:
-                wait_until(cluster.is_normal, CONVERGE_S + disk_s, "NORMAL after the healing", every=0.2)
+                wait_until(cluster.is_normal, CONVERGE_S + disk_s(plan), "NORMAL after the healing", every=0.2)
                 converged = time.monotonic() - healed
-                writer.wait_acks_of_primary(timeout=20 + disk_s)
+                writer.wait_acks_of_primary(timeout=20 + disk_s(plan))
             except AssertionError as failure:
                 state = cluster.state()
                 findings.append(f"{failure}; {state.get('phase')}, rule {state.get('rule')}: {state.get('why')}")
@@ -104,7 +108,7 @@ class Rounds:
         if not findings:
             try:
                 cluster.wait_normal()  # a way back to the preferred node may have begun
-                cluster.assert_same_data(30 + disk_s)
+                cluster.assert_same_data(30 + disk_s(plan))
             except AssertionError as failure:
                 findings.append(str(failure))
         if not findings:
