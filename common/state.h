@@ -90,6 +90,7 @@ struct cluster_state {
     char why[NODE_WHY_SIZE];
     char why_msg[64];  // catalogue id of why, so that a reader can use another language
     bool maintenance;
+    bool recalled;                       // a node that cannot be asked may know of a newer reign than this
     int forecast_rule;                   // if the primary died this instant: the rule that would decide, 0: unknown
     char forecast_node[NODE_NAME_SIZE];  // whom it would promote, "": nobody
     char forecast_why[NODE_WHY_SIZE];

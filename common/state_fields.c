@@ -42,6 +42,7 @@ const struct field state_cluster_fields[] = {
     PLAIN(cluster_state, FIELD_TEXT, why),
     PLAIN(cluster_state, FIELD_TEXT, why_msg),
     PLAIN(cluster_state, FIELD_BOOL, maintenance),
+    PLAIN(cluster_state, FIELD_BOOL, recalled),
     PLAIN(cluster_state, FIELD_INT, forecast_rule),
     PLAIN(cluster_state, FIELD_NAME, forecast_node),
     PLAIN(cluster_state, FIELD_TEXT, forecast_why),

@@ -111,6 +111,12 @@ GUARDS = {
         ("if (answering < view->in->count) {", "if (answering == 0) {"),
         ("        if (!covers_all(view, i)) {\n            continue;\n        }\n        if (!assess_seen", "        if (!assess_seen"),
         ("if (!assess_seen(view, i)->half_rebuilt) {", "if (true) {"),
+        # of which reigns they know
+        ("it && assess_up(view, node) && (it->relevo_known ||", "it && (it->relevo_known ||"),
+        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "true"),
+        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "(it->relevo_known || it->half_rebuilt || gtid_empty(it->executed))"),
+        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "it->relevo_known"),
+        ("facts->all_told &= facts->nodes[i].told;", ""),
         # how the others stand
         ("    if (twin_of_another(view, node)) {\n        return STANDING_TWIN;\n    }\n", ""),
         ("    if (!it->read_only) {\n        return STANDING_OPEN;\n    }\n", ""),
@@ -191,6 +197,7 @@ GUARDS = {
          "if (view->memory->loose_ms > view->in->sync_ms) {"),
         ("view->facts.nodes[node].vouches && view->facts.vouching >= view->facts.quorum;", "view->facts.nodes[node].vouches;"),
         ("bool strict = primary->semisync.source_strict &&", "bool strict ="),
+        ("recorded(view) && since && let_through ?", "let_through ?"),
         (" && (!primary->relevo_known || primary->epoch_sync);", ";"),
         ("if (recorded(view) && since && (!strict || let_through)) {", "if (recorded(view) && since && !strict) {"),
         ("if (recorded(view) && since && (!strict || let_through)) {", "if (recorded(view) && (!strict || let_through)) {"),
@@ -222,6 +229,7 @@ GUARDS = {
         ("actor_idle(watcher->actor) && all_seen_since_acted(watcher)", "all_seen_since_acted(watcher)"),
         ("known && facts->settled ?", "facts->settled ?"),
         ("known && facts->settled ?", "known ?"),
+        ("!facts->nodes[watcher->intent_target].told", "facts->nodes[watcher->intent_target].reach != REACH_UP"),
         # an opening that was left half-way
         ("unfinished && !watcher->intent_harmless && ", "!watcher->intent_harmless && unfinished && false && "),
         ("!watcher->intent_harmless && watcher->intent_target", "watcher->intent_target"),
@@ -270,7 +278,7 @@ def rows_of(text):
 def policy_mutants(text):
     for number, row in rows_of(text):
         yield f"rule {number}", text.replace(row, "")
-        for column in re.finditer(r",\s*\.(yes|no|view|witness|candidate|election|standing) = ([^,}]+)", row):
+        for column in re.finditer(r",\s*\.(yes|no|view|witness|candidate|election|sync|standing|fit) = ([^,}]+)", row):
             name, value = column.group(1), column.group(2)
             yield f"rule {number} without {name}", text.replace(row, row.replace(column.group(0), ""))
             values = [v.strip() for v in value.split("|")]

@@ -5,7 +5,7 @@
 
 #include "watcher/policy.h"
 
-enum { FLAG_SETS = 1 << 18 };
+enum { DENSE_SETS = 1 << 18, FLAG_SETS = 1 << 22, STRIDE = 61 };  // of the sets with rarer flags not each one
 
 static uint64_t mix(uint64_t digest, struct decision got) {
     uint64_t word = (uint64_t)got.rule << 32 | (uint64_t)got.phase << 24 | (uint64_t)got.act << 16 |
@@ -20,7 +20,7 @@ static uint64_t mix_cluster(uint64_t digest, const struct facts *facts, unsigned
 int main(void) {
     uint64_t digest = 14695981039346656037u;
     const unsigned stops = FLAG_LEADER | FLAG_SETTLED | FLAG_BUSY;
-    for (unsigned flags = 0; flags < FLAG_SETS; flags++) {
+    for (unsigned flags = 0; flags < FLAG_SETS; flags += flags < DENSE_SETS ? 1 : STRIDE) {
         // Where a rule of these three flags decides, the rest does not matter: a few situations are enough.
         bool stopped = (flags & stops) != (FLAG_LEADER | FLAG_SETTLED);
         for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * WITNESS_COUNT * CANDIDATE_COUNT * ELECTION_COUNT;
@@ -35,10 +35,11 @@ int main(void) {
             const struct facts facts = {.view = i % PRIMARY_VIEW_COUNT, .sync = i / PRIMARY_VIEW_COUNT};
             digest = mix_cluster(digest, &facts, flags);
         }
-        for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * STANDING_COUNT * FIT_COUNT; i++) {
+        for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * STANDING_COUNT * FIT_COUNT * SYNC_COUNT; i++) {
             const struct facts facts = {.view = i % PRIMARY_VIEW_COUNT,
+                                        .sync = i / PRIMARY_VIEW_COUNT / STANDING_COUNT / FIT_COUNT,
                                         .nodes = {{.standing = i / PRIMARY_VIEW_COUNT % STANDING_COUNT,
-                                                   .fit = i / PRIMARY_VIEW_COUNT / STANDING_COUNT}}};
+                                                   .fit = i / PRIMARY_VIEW_COUNT / STANDING_COUNT % FIT_COUNT}}};
             digest = mix(digest, policy_node(PHASE_NORMAL, &facts, 0, flags));
         }
     }

@@ -25,6 +25,7 @@ struct act_request {
     bool forced;              // an operator accepts the loss
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none
     int64_t boots[NODE_MAX];  // ... and in which life of its server each vouched, 0: it does not
+    uint64_t received[NODE_MAX];  // ... and how many transactions its relay log had received then
     int64_t lease_ms;         // monotonic: what cannot be undone is refused by the node from then on, 0: no limit
     bool unrecorded;          // lossless: it may go on though Redis does not record it
     char command_id[64];

@@ -36,6 +36,9 @@ static void stop_other_receivers(const struct act_context *context, const struct
 static void restart_receivers(const struct act_context *context, const struct act_request *request,
                               const struct others *others, struct db_session **target) {
     struct err ignored = {0};
+    if (*target && !db_alive(*target)) {
+        db_close(TAKE(*target));
+    }
     (void)((*target || step_open(context, request->target, request->target_uuid, target, &ignored)) &&
            step_restart_replica(*target, &ignored));
     for (int i = 0; i < (int)context->settings->node_count; i++) {
@@ -75,14 +78,6 @@ static bool drained(struct db_session *session, const struct act_request *reques
     return true;
 }
 
-static bool old_is_away(const struct act_context *context, const struct act_request *request, struct err *err) {
-    if (request->old < 0 || !step_still_answers(context, request->old, request->old_uuid)) {
-        return true;
-    }
-    return err_set(err, ERR_CONFLICT, 0, "%s answers again: nothing was changed",
-                   context->settings->nodes[request->old].name);
-}
-
 void act_promote(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
     AUTO_SESSION struct db_session *session = NULL;
     struct err *err = &outcome->err;
@@ -99,7 +94,8 @@ void act_promote(const struct act_context *context, const struct act_request *re
                             step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&
                  (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
                  step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
-                 step_go_alone(context, request, session, err) && old_is_away(context, request, err) &&
+                 step_go_alone(context, request, session, err) && step_license(session, err) &&
+                 step_old_is_away(context, request, err) &&
                  step_others_closed(context, request->target, request->old, err);
     if (!ready) {
         restart_receivers(context, request, &others, &session);

@@ -56,12 +56,17 @@ static bool knows_of(struct db_session *session, unsigned long long epoch, struc
                    epoch);
 }
 
+static bool licence_ran_out(struct db_session *session) {
+    AUTO_TEXT char *over = NULL;
+    struct err ignored = {0};
+    return db_value(session, STATEMENT_MS, "SELECT NOW(6) > @relevo_until", &over, &ignored) && text_equal(over, "1");
+}
+
 static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
                         struct err *err) {
     AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
     unsigned long long epoch = request->epoch;
     unsigned long long after = takes_over_from(request);
-    int64_t began_ms = clock_mono_ms();
     if (!db_execf(session, STATEMENT_MS, err,
                   "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
                   " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
@@ -71,14 +76,16 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
                   epoch, settings->nodes[request->target].name, request->rule, why, epoch, after, after)) {
         return false;
     }
-    if (db_affected(session) != 1 && clock_mono_ms() - began_ms > LICENCE_MS / 2) {
+    if (db_affected(session) == 1) {
+        return true;
+    }
+    if (licence_ran_out(session)) {
         return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
     }
-    if (db_affected(session) != 1 && after && !knows_of(session, after, err)) {
+    if (after && !knows_of(session, after, err)) {
         return false;  // not ERR_CONFLICT: it is no newer reign that stands in the way
     }
-    return db_affected(session) == 1 ||
-           err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",
+    return err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",
                    settings->nodes[request->target].name, epoch, REBUILD_SCHEMA);
 }
 
@@ -106,11 +113,13 @@ static bool let_in(struct db_session *session, struct err *err) {
            (text_equal(closed, "0") || err_set(err, ERR_FAILED, 0, "it took too long to be allowed"));
 }
 
-static bool open_in_reign(const struct act_context *context, struct db_session *session, bool source_later,
-                          struct err *err) {
+// The row may have taken long, and the old primary may have come back meanwhile.
+static bool open_in_reign(const struct act_context *context, const struct act_request *request,
+                          struct db_session *session, bool source_later, struct err *err) {
     return (source_later || step_forget_source(session, err)) &&
            db_exec(session, STATEMENT_MS, "SET GLOBAL offline_mode = OFF, GLOBAL event_scheduler = ON", err) &&
-           step_license(session, err) && still_leads(context, err) && let_in(session, err);
+           step_license(session, err) && step_old_is_away(context, request, err) && still_leads(context, err) &&
+           let_in(session, err);
 }
 
 enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
@@ -119,12 +128,12 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     enum reign reign = REIGN_NOT_BEGUN;
     // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
     if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
-        ensure_tables(context, request->target, session, err) && step_license(session, err)) {
+        ensure_tables(context, request->target, session, err)) {
         reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
                 : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
                                                              : REIGN_NOT_BEGUN;
     }
-    if (reign == REIGN_BEGUN && open_in_reign(context, session, source_later, err)) {
+    if (reign == REIGN_BEGUN && open_in_reign(context, request, session, source_later, err)) {
         return REIGN_OPEN;
     }
     if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us

@@ -37,6 +37,7 @@ bool step_end_sessions(const struct act_context *context, int node, const char *
 
 // Opens the node in a new reign: the epoch row first (the durable point of no return, refused if a newer one is
 // there), then writers are let in. On failure the node is closed again and the result says how far it got.
+// The caller has licensed it (step_license) before it looked a last time at whether it may.
 // source_later: both threads of replication are surely idle; whoever calls forgets the source after the opening. While
 // a STOP waits for the receiver, every statement about replication waits for it too: then rule 534 does it.
 enum reign step_reign(const struct act_context *context, struct db_session *session, const struct act_request *request,
@@ -72,8 +73,9 @@ struct gtid_set *step_executed(struct db_session *session, struct err *err);  //
 bool step_forget_source(struct db_session *session, struct err *err);
 bool step_follow(const struct act_context *context, struct db_session *session, int source, struct err *err);
 
-// True if the newest observation shows that the node takes writes, or lives and does not let us look.
-bool step_still_answers(const struct act_context *context, int node, const char *uuid);
+// A failover's old primary: the newest observation, which must be new, does not show that it takes writes, or lives
+// and does not let us look. Of other actions it is true.
+bool step_old_is_away(const struct act_context *context, const struct act_request *request, struct err *err);
 
 // No node but target and old takes writes, by the newest observations.
 bool step_others_closed(const struct act_context *context, int target, int old, struct err *err);

@@ -237,8 +237,9 @@ static const char hold_sql[] =
     " (SELECT RECEIVED_TRANSACTION_SET FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = '')"
     " AS received FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Uptime'";
 
-// What the node holds, if it is in the life in which it vouched.
-static struct gtid_set *testimony(struct db_session *session, int64_t boot_s, struct err *err) {
+// What the node holds, if it is in the life in which it vouched, and has its relay log of then.
+static struct gtid_set *testimony(const struct act_request *request, int node, struct db_session *session,
+                                  struct err *err) {
     AUTO_ROWS struct db_rows *rows = NULL;
     if (!db_query(session, STATEMENT_MS, hold_sql, &rows, err)) {
         return NULL;
@@ -247,7 +248,8 @@ static struct gtid_set *testimony(struct db_session *session, int64_t boot_s, st
     (void)text_to_i64(db_cell_named(rows, 0, "boot_s"), &found_s);
     AUTO_GTID struct gtid_set *executed = gtid_parse(db_cell_named(rows, 0, "executed"), err);
     AUTO_GTID struct gtid_set *received = gtid_parse(db_cell_named(rows, 0, "received"), err);
-    if (boot_s == 0 || found_s != boot_s || !executed || !received) {
+    if (request->boots[node] == 0 || found_s != request->boots[node] || !executed || !received ||
+        gtid_count(received) < request->received[node]) {
         (void)err_set(err, ERR_CONFLICT, 0, "it has restarted, or lost its relay log");
         return NULL;
     }
@@ -256,7 +258,7 @@ static struct gtid_set *testimony(struct db_session *session, int64_t boot_s, st
 
 bool step_ask_vouchers(const struct act_context *context, const struct act_request *request, struct db_session *target,
                        const bool stopped[NODE_MAX], struct err *err) {
-    AUTO_GTID struct gtid_set *whole = testimony(target, request->boots[request->target], err);
+    AUTO_GTID struct gtid_set *whole = testimony(request, request->target, target, err);
     if (!whole) {
         return err_wrap(err, "%s cannot vouch", context->settings->nodes[request->target].name);
     }
@@ -269,7 +271,7 @@ bool step_ask_vouchers(const struct act_context *context, const struct act_reque
         AUTO_SESSION struct db_session *session = NULL;
         struct err ignored = {0};
         AUTO_GTID struct gtid_set *part = step_open(context, i, other->uuid, &session, &ignored)
-                                              ? testimony(session, request->boots[i], &ignored)
+                                              ? testimony(request, i, session, &ignored)
                                               : NULL;
         if (part && !gtid_subset(part, whole)) {
             return err_set(err, ERR_CONFLICT, 0, "%s holds more than %s", context->settings->nodes[i].name,

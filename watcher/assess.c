@@ -353,14 +353,22 @@ static void judge_follower(struct view *view, int node) {
     facts->doubted = memory->forked_ms != 0;
 }
 
+// One that answers may be slow to say what is in its tables, or somebody locks them. Without data, or with half a copy,
+// it has nothing to say.
+static bool told(const struct view *view, int node) {
+    const struct observation *it = assess_seen(view, node);
+    return it && assess_up(view, node) && (it->relevo_known || it->half_seen || gtid_empty(it->executed));
+}
+
 static void count_others(struct view *view) {
     struct facts *facts = &view->facts;
     facts->all_streaming = true;
     facts->settled = true;
-    facts->all_up = true;
+    facts->all_told = true;
     for (int i = 0; i < view->in->count; i++) {
         facts->settled &= facts->nodes[i].reach != REACH_UNSEEN;
-        facts->all_up &= assess_up(view, i);
+        facts->nodes[i].told = told(view, i);
+        facts->all_told &= facts->nodes[i].told;
         facts->any_job |= assess_job_on(view, i);
         if (i == facts->primary) {
             continue;

@@ -164,6 +164,7 @@ struct node_facts {
     int64_t lag_ms;     // -1: unknown
     uint64_t diverged;  // transactions that the primary lacks
     bool doubted;       // what it holds may be other than its GTIDs say
+    bool told;          // it answers, and of which reigns it knows
     int64_t steady_ms;  // how long it has streamed without lag
     enum fit fit;
     bool acknowledges;  // its receiver acknowledges to the primary
@@ -186,8 +187,9 @@ struct facts {
     int ahead_node;        // holds what the closed primary itself made and lacks, -1: nobody does
     bool all_streaming;    // every other configured node streams
     bool any_job;
-    bool all_up;
+    bool all_told;         // every node has told of which reigns it knows
     enum sync_view sync;
+    uint64_t let_through;  // commits that nobody acknowledged and whose clients were told, since the look before
     int vouching;  // nodes that vouch
     int quorum;    // ... of which so many must be stopped and asked before one is opened; 0 in async mode
     bool settled;  // every node was seen, or has been missing long enough to say so

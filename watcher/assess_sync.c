@@ -118,6 +118,7 @@ static enum sync_view judge_sync(struct view *view, const struct observation *pr
     }
     bool since = primary->began_ms >= view->in->sync_ms;  // else it may be seen as it was before
     bool let_through = same_life && primary->semisync.unacked > memory->unacked;
+    view->facts.let_through = recorded(view) && since && let_through ? primary->semisync.unacked - memory->unacked : 0;
     bool strict = primary->semisync.source_strict && (!primary->relevo_known || primary->epoch_sync);
     memory->boot_s = primary->boot_s;
     memory->unacked = since ? primary->semisync.unacked : memory->unacked;

@@ -104,7 +104,7 @@ unsigned flags_now(const struct watcher *watcher) {
     int asked = watcher->asked.target;
     bool unfinished = watcher->intent_target >= 0;
     bool uncertain = unfinished && !watcher->intent_harmless && watcher->intent_target != facts->primary &&
-                     facts->nodes[watcher->intent_target].reach != REACH_UP;
+                     !facts->nodes[watcher->intent_target].told;
     bool outlived = unfinished && watcher->intent_act == ACT_PROMOTE && watcher->intent_target == facts->primary &&
                     watcher->intent_old >= 0 && facts->open_others == 1 && facts->open_node == watcher->intent_old;
     const struct observation *target = watcher->asked.flag && asked >= 0 ? watcher->observations[asked] : NULL;

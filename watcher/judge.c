@@ -78,9 +78,15 @@ static void judge_switchover(struct watcher *watcher, const struct command *comm
     }
 }
 
-// A person says that the node that was being opened in the primary's place is surely stopped (rule 151).
-static void judge_half_opened(struct watcher *watcher, const struct command *command) {
-    if (watcher->settings->mode == MODE_LOSSLESS && !text_equal(command->confirm, command->node)) {
+// Lossless mode: another node may be the primary by now, and cannot be asked (rules 149, 151, 533, 535).
+static bool rival_unheard(const struct watcher *watcher) {
+    return watcher->settings->mode == MODE_LOSSLESS && watcher->facts.view == PRIMARY_OPEN &&
+           (flags_now(watcher) & (FLAG_UNCERTAIN | FLAG_RECALLED)) != 0;
+}
+
+// A person says that the node that may reign in the primary's place is surely stopped.
+static void judge_rival_stopped(struct watcher *watcher, const struct command *command) {
+    if (!text_equal(command->confirm, command->node)) {
         refuse(watcher, command, MSG_REFUSE_UNCONFIRMED, KVS(KV("why", watcher->state.why), KV("node", command->node)));
         return;
     }
@@ -89,15 +95,15 @@ static void judge_half_opened(struct watcher *watcher, const struct command *com
         watcher, EVENT_FORCED, SEVERITY_WARNING, command->node, watcher->state.rule, MSG_FORCED,
         KVS(KV("node", command->node), KV("by", command->by), KV("why", watcher->state.why), KV("id", command->id)));
     watcher->intent_harmless = true;
+    watcher->recalled = false;
     finish(watcher, command);
 }
 
 // With a live primary a failover is a switchover: nothing need be lost.
 static void judge_failover(struct watcher *watcher, const struct command *command) {
     const struct facts *facts = &watcher->facts;
-    if (facts->view == PRIMARY_OPEN && command->force && (flags_now(watcher) & FLAG_UNCERTAIN) &&
-        text_equal(command->node, watcher->state.primary)) {
-        judge_half_opened(watcher, command);
+    if (command->force && rival_unheard(watcher) && text_equal(command->node, watcher->state.primary)) {
+        judge_rival_stopped(watcher, command);
         return;
     }
     if (facts->view == PRIMARY_OPEN) {
@@ -123,7 +129,9 @@ static void judge_failover(struct watcher *watcher, const struct command *comman
     if (target < 0) {
         return;
     }
-    if (watcher->settings->mode == MODE_LOSSLESS && !text_equal(command->confirm, watcher->names[target])) {
+    // A replica that hears the primary says that it takes writes, which nobody could stop before another one does.
+    bool confirms = watcher->settings->mode == MODE_LOSSLESS || facts->witness == WITNESS_STREAMS;
+    if (confirms && !text_equal(command->confirm, watcher->names[target])) {
         refuse(watcher, command, MSG_REFUSE_UNCONFIRMED,
                KVS(KV("why", watcher->state.why), KV("node", watcher->names[target])));
         return;
@@ -157,6 +165,11 @@ static void judge_resync(struct watcher *watcher, const struct command *command)
     } else if (command->method == RUNG_VERIFY) {
         accept(watcher, command);  // db-resync says what speaks against it
         jobs_queue_check(watcher, target, *command->by ? command->by : "operator", command->id);
+    } else if (rival_unheard(watcher)) {
+        char missing[256];
+        report_missing(watcher, missing, sizeof missing);
+        refuse(watcher, command, MSG_REFUSE_RIVAL_UNHEARD,
+               KVS(KV("node", watcher->names[target]), KV("missing", missing), KV("primary", watcher->state.primary)));
     } else if (job && job_active(job)) {
         refuse(watcher, command, MSG_REFUSE_JOB_RUNS, KVS(KV("node", watcher->names[target]), KV("job", job->id)));
     } else {

@@ -30,6 +30,7 @@ static void prove(struct watcher *watcher, struct act_request *request) {
         request->quorum = watcher->facts.quorum;
         for (int i = 0; i < watcher->count; i++) {
             request->boots[i] = watcher->facts.nodes[i].vouches ? watcher->memory.nodes[i].boot_s : 0;
+            request->received[i] = watcher->memory.nodes[i].vouch_received;
         }
     } else if (request->act != ACT_PROMOTE && request->act != ACT_SWITCHOVER) {
         watcher->state.sync_epoch = 0;  // as the actor records it

@@ -54,6 +54,7 @@ struct observation {
     struct semisync semisync;
 
     bool half_rebuilt;  // a resync put its mark there and did not end; or nobody can tell
+    bool half_seen;     // ... the mark was seen
 
     bool relevo_known;       // relevo.epoch could be read
     bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one

@@ -22,6 +22,7 @@ enum act act_parse(const char *name) {
 // Sets of values, for the columns of the tables below.
 #define IN(value) (1u << (value))
 #define GONE (IN(PRIMARY_DEAD) | IN(PRIMARY_SILENT) | IN(PRIMARY_CLOSING))
+#define LOSSLESS (IN(SYNC_OFF) | IN(SYNC_DUE) | IN(SYNC_ON) | IN(SYNC_STUCK) | IN(SYNC_LOOSE))
 #define NOT_ANSWERING (GONE | IN(PRIMARY_MISSED) | IN(PRIMARY_IMPOSTOR) | IN(PRIMARY_FOREIGN) | IN(PRIMARY_UNSEEN))
 
 // clang-format off: one rule, one row.
@@ -45,7 +46,7 @@ static const struct rule cluster_rules[] = {
      .target = TARGET_ASKED, .why = MSG_WHY_ASKED_FORCE},
 
     // Nobody is promoted in maintenance: that the primary goes on alone costs nothing, that it hangs costs all writes.
-    {.id = 128, .yes = FLAG_MAINTENANCE, .no = FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
+    {.id = 128, .yes = FLAG_MAINTENANCE, .no = FLAG_UNCERTAIN | FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
      .act = ACT_UNSYNC, .target = TARGET_PRIMARY, .why = MSG_WHY_SYNC_STUCK},
     {.id = 130, .yes = FLAG_MAINTENANCE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE},
 
@@ -65,6 +66,8 @@ static const struct rule cluster_rules[] = {
 
     // The primary answers. Lossless mode: whether it waits for acknowledgements comes first, for nobody can write while it
     // waits in vain, and nobody may be promoted while it does not wait.
+    {.id = 149, .yes = FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_DEGRADED,
+     .why = MSG_WHY_STUCK_RECALLED},
     {.id = 150, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_LOOSE), .to = PHASE_STAY, .act = ACT_SYNC,
      .target = TARGET_PRIMARY, .why = MSG_WHY_SYNC_LOOSE},
     {.id = 151, .yes = FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_DEGRADED,
@@ -143,8 +146,11 @@ static const struct rule node_rules[] = {
      .why = MSG_WHY_FENCE_OPEN},
     {.id = 532, .no = FLAG_COOLING, .standing = IN(STANDING_LOOSE), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_FENCE, .why = MSG_WHY_FENCE_LOOSE},
+    // Another node may reign by now and cannot be asked: nobody begins to acknowledge to this one.
+    {.id = 533, .yes = FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .to = PHASE_STAY},
     {.id = 534, .no = FLAG_COOLING, .standing = IN(STANDING_TIED), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_FORGET, .why = MSG_WHY_TIED},
+    {.id = 535, .yes = FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .to = PHASE_STAY},
     {.id = 536, .no = FLAG_COOLING, .fit = IN(FIT_WRONG), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY, .act = ACT_SUIT,
      .why = MSG_WHY_SUIT},
     {.id = 540, .no = FLAG_COOLING, .standing = IN(STANDING_ADRIFT), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,

@@ -252,10 +252,12 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
     return PROBE_OK;
 }
 
-static bool marked(struct db_session *session, int64_t timeout_ms) {
+static void look_for_mark(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
     AUTO_ROWS struct db_rows *rows = NULL;
     struct err ignored = {0};
-    return !ask(session, timeout_ms, &mark_question, &rows, &ignored) || number_of(rows, "marked") != 0;
+    bool asked = ask(session, timeout_ms, &mark_question, &rows, &ignored);
+    observation->half_seen = asked && number_of(rows, "marked") != 0;
+    observation->half_rebuilt = !asked || observation->half_seen;
 }
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
@@ -264,17 +266,23 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     AUTO_ROWS struct db_rows *rows = NULL;
     // Somebody may lock those tables, which costs the session: that is no half copy.
     bool known = earlier && earlier->relevo_known;
-    observation->half_rebuilt = known ? earlier->half_rebuilt : marked(session, timeout_ms);
+    if (known) {
+        observation->half_rebuilt = earlier->half_rebuilt;
+        observation->half_seen = earlier->half_seen;
+    } else {
+        look_for_mark(session, timeout_ms, observation);
+    }
     if (db_alive(session) && ask(session, timeout_ms, &relevo_question, &rows, &err)) {
-        observation->half_rebuilt = number_of(rows, "marked") != 0;
+        observation->half_rebuilt = observation->half_seen = number_of(rows, "marked") != 0;
         read_relevo(rows, observation);
     } else if (known && db_alive(session)) {
-        observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
+        look_for_mark(session, timeout_ms, observation);  // the tables are gone, as they are during a copy
     }
 }
 
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
     observation->half_rebuilt = earlier->half_rebuilt;
+    observation->half_seen = earlier->half_seen;
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;
     observation->epoch = earlier->epoch;

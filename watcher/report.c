@@ -7,7 +7,7 @@
 #include "common/text.h"
 #include "watcher/watcher_parts.h"
 
-enum { WRITES_FAIL_MS = 3000 };
+enum { WRITES_FAIL_MS = 3000, LET_THROUGH_EVERY_MS = 10000 };
 
 static enum log_level level_of(enum severity severity) {
     return severity == SEVERITY_ERROR     ? LOG_LEVEL_ERROR
@@ -227,12 +227,26 @@ static void report_idle_events(struct watcher *watcher) {
 }
 
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.
+// Lossless mode: clients were told "committed" though no replica had it. Once in a while, with all since the last time.
+static void report_let_through(struct watcher *watcher) {
+    watcher->let_through += watcher->leads ? watcher->facts.let_through : 0;
+    bool told = watcher->let_through_ms && watcher->now_ms - watcher->let_through_ms < LET_THROUGH_EVERY_MS;
+    if (watcher->let_through == 0 || told) {
+        return;
+    }
+    report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->state.primary, 0, MSG_LET_THROUGH,
+                 KVS(KV("primary", watcher->state.primary), KVI("count", watcher->let_through)));
+    watcher->let_through = 0;
+    watcher->let_through_ms = watcher->now_ms;
+}
+
 void report_health(struct watcher *watcher) {
     char error[160];
     int64_t failing_ms = journal_failing_ms(watcher->journal, error, sizeof error);
     bool serves = watcher->facts.view == PRIMARY_OPEN && watcher->leads;
     bool trouble = watcher->write_trouble ? failing_ms > 0 : failing_ms > WRITES_FAIL_MS;
     report_idle_events(watcher);
+    report_let_through(watcher);
     if (!serves || trouble == watcher->write_trouble) {
         return;
     }

@@ -154,6 +154,7 @@ void report_state(struct watcher *watcher) {
         watcher->leaving ? MODE_LOSSLESS : watcher->settings->mode;  // a later life goes on leaving it
     watcher->state.sync_epoch = watcher->settings->mode == MODE_LOSSLESS ? watcher->state.sync_epoch : 0;
     watcher->state.sync = watcher->state.sync_epoch > 0 && watcher->state.sync_epoch == watcher->state.epoch;
+    watcher->state.recalled = watcher->recalled;
     watcher->state.updated_ms = watcher->now_wall_ms;
     watcher->published_ms = watcher->now_ms;
     if (watcher->leads && watcher->record_read) {  // else the hash may know better

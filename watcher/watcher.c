@@ -43,7 +43,7 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
         (void)text_copy(watcher->state.primary_uuid, sizeof watcher->state.primary_uuid, known.primary_uuid);
     }
     bool lossless = watcher->settings->mode == MODE_LOSSLESS;
-    watcher->recalled = (older && known.epoch > watcher->reserved_epoch) ||
+    watcher->recalled = watcher->state.recalled || (older && known.epoch > watcher->reserved_epoch) ||
                         (lossless && assess_record_is_old(&watcher->state, watcher->now_wall_ms));
     state_done(&known);
 }
@@ -132,6 +132,7 @@ static void take_outcomes(struct watcher *watcher) {
             (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, watcher->names[request->target]);
             (void)text_copy(watcher->state.primary_uuid, sizeof watcher->state.primary_uuid, request->target_uuid);
         }
+        watcher->recalled &= !(outcome.ok && request->forced);  // a person knows better
         if (outcome.reign == REIGN_OPEN && request->told_as == ACT_PROMOTE) {
             remember_failover(watcher);
         }
@@ -226,7 +227,7 @@ static void decide(struct watcher *watcher) {
         LOG_WARN(MSG_RECORD_FROM_MYSQL, KV("primary", watcher->state.primary), KVI("epoch", watcher->state.epoch));
     }
     watcher->facts = assess(&watcher->memory, &input);
-    watcher->recalled &= !watcher->facts.all_up;  // once all have been asked, no newer row can turn up
+    watcher->recalled &= !watcher->facts.all_told;  // once all have been asked, no newer row can turn up
     unsigned flags = flags_now(watcher);
     const struct recorder_look look = {.now_ms = watcher->now_ms,
                                        .now_wall_ms = watcher->now_wall_ms,

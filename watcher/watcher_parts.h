@@ -73,6 +73,8 @@ struct watcher {
     int64_t alarm_ms[NODE_MAX];
     int64_t published_ms;
     bool write_trouble;
+    uint64_t let_through;    // commits that nobody acknowledged, not told yet
+    int64_t let_through_ms;  // when some were told
     unsigned idle_events;       // as told last
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
     struct recorder *recorder;  // borrowed, may be NULL

@@ -179,6 +179,10 @@ static void do_hand_forget(const struct fault *fault) {
     world.node[fault->a].epoch_txn = 0;
 }
 
+static void do_lock_rows(const struct fault *fault) {
+    world.node[fault->a].rows_locked_ms = sim_now_ms() + fault->ms;
+}
+
 static void do_slow_stop(const struct fault *fault) {
     world.node[fault->a].stop_cost_ms = fault->much;
 }

@@ -39,6 +39,7 @@
     X(FAULT_HAND_WRITE, "hand: write", 0, hand_write, none)       /* a transaction of node a's own, closed or not */  \
     X(FAULT_HAND_REIGN, "hand: newer reign", 0, hand_reign, none) /* node a holds the row of another epoch */         \
     X(FAULT_HAND_FORGET, "hand: no reigns", 0, hand_forget, none) /* node a's rows of relevo.epoch are deleted there */ \
+    X(FAULT_LOCK_ROWS, "hand: rows locked", 0, lock_rows, none) /* for ms node a's rows of relevo cannot be read */ \
     X(FAULT_SLOW_STOP, "slow stop", 0, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
     X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead,                                                              \

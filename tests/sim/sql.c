@@ -301,6 +301,7 @@ static const struct {
     bool late;  // may be carried out after its client gave up
 } statements[] = {
     {"SET @relevo_until", run_licence, false},
+    {"SELECT NOW(6) > @relevo_until", run_licence_over, false},
     {"SET GLOBAL rpl_semi_sync_source_enabled = IF(", run_let_through, true},
     {"SET GLOBAL rpl_semi_sync_source_enabled = O", run_source, true},
     {"SET GLOBAL rpl_semi_sync_source_wait_point", run_strict, true},

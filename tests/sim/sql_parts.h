@@ -14,7 +14,7 @@ enum sql_answer sql_committed(struct db_session *session);
 enum sql_answer sql_refuse(struct err *err, int number, const char *why);
 const char *sql_service_state(const struct node *node);
 
-sql_fn run_licence, run_let_through, run_source, run_strict, run_replica, run_source_is, run_source_status,
+sql_fn run_licence, run_licence_over, run_let_through, run_source, run_strict, run_replica, run_source_is, run_source_status,
     run_replica_status, run_reigns, run_closed, run_read_only, run_took_hold, run_holds, run_mark, run_row_sync;
 sql_fn run_stop_receiver, run_stop, run_start, run_forget, run_change, run_receiver_state, run_who_stops,
     run_applier, run_settle, run_wait, run_preflight, run_reign_goes_on;

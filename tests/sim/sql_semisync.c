@@ -14,6 +14,13 @@ enum sql_answer run_licence(struct db_session *session, const char *sql, struct 
     return SQL_DONE;
 }
 
+enum sql_answer run_licence_over(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "over", sim_now_ms() > session->until_ms ? "1" : "0");
+    return SQL_DONE;
+}
+
 enum sql_answer run_let_through(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
     (void)rows;

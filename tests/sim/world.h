@@ -85,6 +85,7 @@ struct node {
     int64_t locked_ms;      // a client's long statement holds off the fence until then
     int64_t overloaded_ms;  // too many connections until then
     int64_t apply_cost_ms;  // of one transaction
+    int64_t rows_locked_ms;  // until then nobody can read its rows of relevo
     int64_t stop_cost_ms;   // of a receiver that streams, which goes on meanwhile
     bool held;              // a lock on the clients' table keeps the applier waiting
     bool clone_plugin, rebuild_marked;

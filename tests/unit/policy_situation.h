@@ -21,8 +21,9 @@ static inline struct decision decide(const struct situation *at) {
     return policy_cluster(PHASE_NORMAL, &facts, at->flags);
 }
 
-static inline struct decision decide_fit(enum standing standing, enum fit fit, enum primary_view view, unsigned flags) {
-    const struct facts facts = {.view = view, .nodes = {{.standing = standing, .fit = fit}}};
+static inline struct decision decide_fit(enum standing standing, enum fit fit, enum primary_view view, unsigned flags,
+                                         enum sync_view sync) {
+    const struct facts facts = {.view = view, .sync = sync, .nodes = {{.standing = standing, .fit = fit}}};
     return policy_node(PHASE_NORMAL, &facts, 0, flags);
 }
 

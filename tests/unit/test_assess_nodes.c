@@ -10,6 +10,26 @@ static enum standing standing_of(struct cluster *it, int node) {
     return cluster_judge(it).nodes[node].standing;
 }
 
+static void who_answers_has_told_only_when_its_rows_are_known(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    struct facts facts = cluster_healthy(&it);
+    assert_true(facts.nodes[NODE_A].told && facts.nodes[NODE_B].told && facts.all_told);
+    struct observation *b = it.seen[NODE_B];
+    b->relevo_known = false;
+    assert_false(cluster_judge(&it).nodes[NODE_B].told);
+    assert_false(cluster_judge(&it).all_told);
+    b->half_rebuilt = true;  // nobody can tell
+    assert_false(cluster_judge(&it).nodes[NODE_B].told);
+    b->half_seen = true;
+    assert_true(cluster_judge(&it).nodes[NODE_B].told);
+    b->half_rebuilt = b->half_seen = false;
+    cluster_gtids(b, "", "");
+    assert_true(cluster_judge(&it).nodes[NODE_B].told);
+    (void)cluster_see(&it, NODE_B, PROBE_REFUSED);
+    assert_false(cluster_judge(&it).nodes[NODE_B].told);
+}
+
 static void a_node_stands_by_what_it_shows(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(2);
@@ -274,6 +294,7 @@ static void half_a_copy_neither_streams_nor_takes_over(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_answers_has_told_only_when_its_rows_are_known),
         cmocka_unit_test(a_node_stands_by_what_it_shows),
         cmocka_unit_test(of_twins_the_primary_or_the_first_is_the_elder),
         cmocka_unit_test(a_lost_stream_is_given_time_to_retry),

@@ -179,7 +179,13 @@ static void a_primary_that_does_not_wait_as_recorded_is_loose(void **state) {
     AUTO_CLUSTER struct cluster counted = lossless_of(2);
     counted.now_ms += 100;
     waits(&counted, UUID_A ":1-10")->semisync.unacked = 3;
-    assert_int_equal(cluster_judge(&counted).sync, SYNC_LOOSE);
+    struct facts facts = cluster_judge(&counted);
+    assert_int_equal(facts.sync, SYNC_LOOSE);
+    assert_int_equal(facts.let_through, 3);  // to be told
+    assert_int_equal(cluster_judge(&counted).let_through, 0);  // ... once
+    counted.state.sync_epoch = 0;
+    waits(&counted, UUID_A ":1-10")->semisync.unacked = 9;
+    assert_int_equal(cluster_judge(&counted).let_through, 0);  // it goes on alone, and that is recorded
     AUTO_CLUSTER struct cluster row = lossless_of(2);
     row.now_ms += 100;
     waits(&row, UUID_A ":1-10")->epoch_sync = false;

@@ -50,7 +50,7 @@ static struct stage *set(void) {
         it->seen[i] = it->watcher.observations[i] = seen;
         it->watcher.memory.nodes[i].ok_ms = NOW_MS;
         it->watcher.facts.nodes[i] = (struct node_facts){
-            .reach = REACH_UP, .standing = i == A ? STANDING_PRIMARY : STANDING_STREAMING, .steady_ms = STEADY_MS};
+            .reach = REACH_UP, .told = true, .standing = i == A ? STANDING_PRIMARY : STANDING_STREAMING, .steady_ms = STEADY_MS};
     }
     idle = true;
     return it;
@@ -75,7 +75,7 @@ static void c_half_opened(struct stage *it) {
     it->watcher.intent_target = C;
     it->watcher.intent_old = A;
     it->watcher.intent_fresh_until_ms = NOW_MS + 1;
-    it->watcher.facts.nodes[C].reach = REACH_SILENT;
+    it->watcher.facts.nodes[C].told = false;
 }
 static void a_outlived(struct stage *it) {
     c_half_opened(it);
@@ -170,7 +170,7 @@ static void job_of_b(struct stage *it, enum job_phase phase) {
     X(UNCERTAIN, c_half_opened, true, c_may_be_open, )                                                                \
     X(UNCERTAIN, c_half_opened, true, so_it_may_much_later, it->watcher.now_ms += 1000000)                            \
     X(UNCERTAIN, c_half_opened, true, after_a_switchover_too, it->watcher.intent_act = ACT_SWITCHOVER)                \
-    X(UNCERTAIN, c_half_opened, false, it_can_be_asked, it->watcher.facts.nodes[C].reach = REACH_UP)                  \
+    X(UNCERTAIN, c_half_opened, false, it_has_told, it->watcher.facts.nodes[C].told = true)                         \
     X(UNCERTAIN, c_half_opened, false, it_never_got_that_far, it->watcher.intent_harmless = true)                     \
     X(UNCERTAIN, c_half_opened, false, it_is_the_primary, it->watcher.facts.primary = C)                              \
     X(UNCERTAIN, nothing, false, nobody_was_being_opened, )                                                           \

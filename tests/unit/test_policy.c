@@ -20,6 +20,8 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         assert_row(name, rule->fit < 1u << FIT_COUNT);
         assert_row(name, rule->to == PHASE_STAY || (rule->to >= 0 && rule->to < PHASE_COUNT));
         assert_row(name, rule->act < ACT_COUNT && *act_name(rule->act) != '?');
+        // What the sweep relies on: only an open primary can be in step or not.
+        assert_row(name, rule->sync == 0 || rule->view == 1u << PRIMARY_OPEN);
         // A person can read why: whatever is done, whatever the cluster is said to be.
         assert_row(name, rule->why != MSG_NONE || (of_node && rule->act == ACT_NONE));
         bool on_node = rule->act == ACT_FENCE || rule->act == ACT_FORGET || rule->act == ACT_RESYNC ||
@@ -27,11 +29,9 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         if (of_node) {
             assert_row(name, rule->to == PHASE_STAY && rule->target == TARGET_NONE);
             assert_row(name, rule->act == ACT_NONE || (on_node && (rule->standing || rule->fit)));
-            assert_row(name, (rule->witness | rule->candidate | rule->election | rule->sync) == 0);
+            assert_row(name, (rule->witness | rule->candidate | rule->election) == 0);
         } else {
             assert_row(name, !on_node && (rule->standing | rule->fit) == 0);
-            // What the sweep relies on: only an open primary can be in step or not.
-            assert_row(name, rule->sync == 0 || rule->view == 1u << PRIMARY_OPEN);
             assert_row(name, (rule->act == ACT_NONE) == (rule->target == TARGET_NONE));
             assert_row(name, rule->act == ACT_NONE || rule->view);  // no act without knowing how the primary is
             // What the sweep relies on: nothing else is asked when nobody is recorded.
@@ -139,6 +139,10 @@ static const struct example {
      "the same, a half-opened node away",
      {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_MAINTENANCE | FLAG_UNCERTAIN, SYNC_STUCK}},
     {151, "nobody acknowledges, a half-opened node away", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_UNCERTAIN, SYNC_STUCK}},
+    {149, "nobody acknowledges, the record may be old", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_RECALLED, SYNC_STUCK}},
+    {130, "the same, in maintenance", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_MAINTENANCE | FLAG_RECALLED, SYNC_STUCK}},
+    {154, "the record may be old, others keep up", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_RECALLED, SYNC_DUE}},
+    {180, "the same as 149, but it was missed", {PRIMARY_MISSED, 0, 0, 0, LEADS | FLAG_RECALLED, SYNC_STUCK}},
     {154, "a half-opened node away, others keep up", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_UNCERTAIN, SYNC_DUE}},
     {180, "the same as 151, but it was missed", {PRIMARY_MISSED, 0, 0, 0, LEADS | FLAG_UNCERTAIN, SYNC_STUCK}},
     {130, "the same, but it was missed", {PRIMARY_MISSED, 0, 0, 0, LEADS | FLAG_MAINTENANCE, SYNC_STUCK}},
@@ -259,59 +263,87 @@ static const struct node_example {
     enum primary_view view;
     unsigned flags;
     enum fit fit;
+    enum sync_view sync;
 } node_examples[] = {
-    {522, "no plugins", STANDING_STREAMING, PRIMARY_OPEN, LEADS | FLAG_COOLING, FIT_ABSENT},
-    {522, "no plugins, no primary", STANDING_ADRIFT, PRIMARY_NONE, LEADS, FIT_ABSENT},
-    {510, "no plugins, maintenance", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, FIT_ABSENT},
-    {520, "no plugins, twin", STANDING_TWIN, PRIMARY_OPEN, LEADS, FIT_ABSENT},
-    {536, "does not acknowledge", STANDING_STREAMING, PRIMARY_OPEN, LEADS, FIT_WRONG},
-    {536, "adrift and would wait itself", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, FIT_WRONG},
-    {0, "does not acknowledge, tried a moment ago", STANDING_STREAMING, PRIMARY_OPEN, LEADS | FLAG_COOLING, FIT_WRONG},
-    {0, "does not acknowledge, the primary dead", STANDING_RETRYING, PRIMARY_DEAD, LEADS, FIT_WRONG},
-    {0, "does not acknowledge, the primary missed", STANDING_STREAMING, PRIMARY_MISSED, LEADS, FIT_WRONG},
-    {540, "adrift, settings right", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, FIT_RIGHT},
-    {530, "open, settings wrong", STANDING_OPEN, PRIMARY_OPEN, LEADS, FIT_WRONG},
-    {500, "another leads", STANDING_OPEN, PRIMARY_OPEN, 0, 0},
-    {505, "busy", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_BUSY, 0},
-    {510, "maintenance", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0},
-    {510, "maintenance, twin", STANDING_TWIN, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0},
-    {520, "twin", STANDING_TWIN, PRIMARY_NONE, LEADS | FLAG_COOLING, 0},
-    {530, "open beside the primary", STANDING_OPEN, PRIMARY_OPEN, LEADS, 0},
-    {530, "open, the primary missed", STANDING_OPEN, PRIMARY_MISSED, LEADS, 0},
-    {530, "open, the primary overloaded", STANDING_OPEN, PRIMARY_ALIVE, LEADS, 0},
-    {530, "open, the primary dead", STANDING_OPEN, PRIMARY_DEAD, LEADS, 0},
-    {530, "open, the primary silent", STANDING_OPEN, PRIMARY_SILENT, LEADS, 0},
-    {530, "open, the primary shut down", STANDING_OPEN, PRIMARY_CLOSING, LEADS, 0},
-    {0, "open, the primary closed: by hand", STANDING_OPEN, PRIMARY_CLOSED, LEADS, 0},
-    {528, "open, its successor half-open", STANDING_OPEN, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED, 0},
-    {0, "the same, tried a moment ago", STANDING_OPEN, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED | FLAG_COOLING, 0},
-    {530, "the same, its successor open", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_OUTLIVED, 0},
-    {0, "closed, its successor half-open", STANDING_RETRYING, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED, 0},
-    {0, "open, nobody recorded: to be adopted", STANDING_OPEN, PRIMARY_NONE, LEADS, 0},
-    {0, "open, another server in the primary's place", STANDING_OPEN, PRIMARY_IMPOSTOR, LEADS, 0},
-    {0, "open, the primary not seen", STANDING_OPEN, PRIMARY_UNSEEN, LEADS, 0},
-    {0, "open, tried a moment ago", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
-    {532, "loose", STANDING_LOOSE, PRIMARY_OPEN, LEADS, 0},
-    {0, "loose, tried a moment ago", STANDING_LOOSE, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
-    {0, "loose, the primary dead", STANDING_LOOSE, PRIMARY_DEAD, LEADS, 0},
-    {0, "loose, the primary closed", STANDING_LOOSE, PRIMARY_CLOSED, LEADS, 0},
-    {534, "tied", STANDING_TIED, PRIMARY_OPEN, LEADS, 0},
-    {0, "tied, tried a moment ago", STANDING_TIED, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
-    {0, "tied, closed", STANDING_TIED, PRIMARY_CLOSED, LEADS, 0},
-    {540, "adrift", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0},
-    {0, "adrift, a job just failed", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
-    {542, "forked", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0},
-    {0, "forked, a job just failed", STANDING_FORKED, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0},
-    {0, "forked, the primary closed", STANDING_FORKED, PRIMARY_CLOSED, LEADS, 0},
-    {0, "adrift, the primary dead", STANDING_ADRIFT, PRIMARY_DEAD, LEADS, 0},
-    {0, "adrift, the primary closed", STANDING_ADRIFT, PRIMARY_CLOSED, LEADS, 0},
-    {0, "open, the primary holds half a copy", STANDING_OPEN, PRIMARY_HALF, LEADS, 0},
-    {0, "adrift, nobody recorded", STANDING_ADRIFT, PRIMARY_NONE, LEADS, 0},
-    {0, "streams", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0},
-    {0, "retries", STANDING_RETRYING, PRIMARY_OPEN, LEADS, 0},
-    {0, "being rebuilt", STANDING_JOB, PRIMARY_OPEN, LEADS, 0},
-    {0, "away", STANDING_AWAY, PRIMARY_OPEN, LEADS, 0},
-    {0, "the primary itself", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0},
+    {522, "no plugins", STANDING_STREAMING, PRIMARY_OPEN, LEADS | FLAG_COOLING, FIT_ABSENT, SYNC_NONE},
+    {522, "no plugins, no primary", STANDING_ADRIFT, PRIMARY_NONE, LEADS, FIT_ABSENT, SYNC_NONE},
+    {510, "no plugins, maintenance", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, FIT_ABSENT, SYNC_NONE},
+    {520, "no plugins, twin", STANDING_TWIN, PRIMARY_OPEN, LEADS, FIT_ABSENT, SYNC_NONE},
+    {536, "does not acknowledge", STANDING_STREAMING, PRIMARY_OPEN, LEADS, FIT_WRONG, SYNC_NONE},
+    {536, "adrift and would wait itself", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, FIT_WRONG, SYNC_NONE},
+    {0, "does not acknowledge, tried a moment ago", STANDING_STREAMING, PRIMARY_OPEN, LEADS | FLAG_COOLING, FIT_WRONG,
+     SYNC_NONE},
+    {0, "does not acknowledge, the primary dead", STANDING_RETRYING, PRIMARY_DEAD, LEADS, FIT_WRONG, SYNC_NONE},
+    {0, "does not acknowledge, the primary missed", STANDING_STREAMING, PRIMARY_MISSED, LEADS, FIT_WRONG, SYNC_NONE},
+    {540, "adrift, settings right", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, FIT_RIGHT, SYNC_NONE},
+    {530, "open, settings wrong", STANDING_OPEN, PRIMARY_OPEN, LEADS, FIT_WRONG, SYNC_NONE},
+    {500, "another leads", STANDING_OPEN, PRIMARY_OPEN, 0, 0, SYNC_NONE},
+    {505, "busy", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_BUSY, 0, SYNC_NONE},
+    {510, "maintenance", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0, SYNC_NONE},
+    {510, "maintenance, twin", STANDING_TWIN, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0, SYNC_NONE},
+    {520, "twin", STANDING_TWIN, PRIMARY_NONE, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {530, "open beside the primary", STANDING_OPEN, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {530, "open, the primary missed", STANDING_OPEN, PRIMARY_MISSED, LEADS, 0, SYNC_NONE},
+    {530, "open, the primary overloaded", STANDING_OPEN, PRIMARY_ALIVE, LEADS, 0, SYNC_NONE},
+    {530, "open, the primary dead", STANDING_OPEN, PRIMARY_DEAD, LEADS, 0, SYNC_NONE},
+    {530, "open, the primary silent", STANDING_OPEN, PRIMARY_SILENT, LEADS, 0, SYNC_NONE},
+    {530, "open, the primary shut down", STANDING_OPEN, PRIMARY_CLOSING, LEADS, 0, SYNC_NONE},
+    {0, "open, the primary closed: by hand", STANDING_OPEN, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {528, "open, its successor half-open", STANDING_OPEN, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED, 0, SYNC_NONE},
+    {0, "the same, tried a moment ago", STANDING_OPEN, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED | FLAG_COOLING, 0,
+     SYNC_NONE},
+    {530, "the same, its successor open", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_OUTLIVED, 0, SYNC_NONE},
+    {0, "closed, its successor half-open", STANDING_RETRYING, PRIMARY_CLOSED, LEADS | FLAG_OUTLIVED, 0, SYNC_NONE},
+    {0, "open, nobody recorded: to be adopted", STANDING_OPEN, PRIMARY_NONE, LEADS, 0, SYNC_NONE},
+    {0, "open, another server in the primary's place", STANDING_OPEN, PRIMARY_IMPOSTOR, LEADS, 0, SYNC_NONE},
+    {0, "open, the primary not seen", STANDING_OPEN, PRIMARY_UNSEEN, LEADS, 0, SYNC_NONE},
+    {0, "open, tried a moment ago", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {532, "loose", STANDING_LOOSE, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "loose, tried a moment ago", STANDING_LOOSE, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {0, "loose, the primary dead", STANDING_LOOSE, PRIMARY_DEAD, LEADS, 0, SYNC_NONE},
+    {0, "loose, the primary closed", STANDING_LOOSE, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {534, "tied", STANDING_TIED, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "tied, tried a moment ago", STANDING_TIED, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {0, "tied, closed", STANDING_TIED, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {540, "adrift", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "adrift, a job just failed", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {542, "forked", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {535, "adrift, it waits, a half-opened node away", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0,
+     SYNC_STUCK},
+    {535, "the same before anybody waits in vain", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_ON},
+    {535, "the same, it goes on alone", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_OFF},
+    {535, "the same, others keep up", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_DUE},
+    {535, "the same, it does not wait as recorded", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0,
+     SYNC_LOOSE},
+    {535, "forked, a half-opened node away", STANDING_FORKED, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_ON},
+    {535, "deaf, a half-opened node away", STANDING_STREAMING, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, FIT_WRONG,
+     SYNC_ON},
+    {540, "adrift, async, a half-opened node away", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0,
+     SYNC_NONE},
+    {540, "the same, the mode is being left", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_LEFT},
+    {533, "adrift, it waits, the record may be old", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0,
+     SYNC_STUCK},
+    {533, "the same before anybody waits in vain", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_ON},
+    {533, "the same, it goes on alone", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_OFF},
+    {533, "the same, others keep up", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_DUE},
+    {533, "the same, it does not wait as recorded", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0,
+     SYNC_LOOSE},
+    {540, "adrift, async, the record may be old", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_NONE},
+    {530, "open, the record may be old", STANDING_OPEN, PRIMARY_OPEN, LEADS | FLAG_RECALLED | FLAG_UNCERTAIN, 0,
+     SYNC_ON},
+    {0, "adrift, the record may be old, it is closed", STANDING_ADRIFT, PRIMARY_CLOSED,
+     LEADS | FLAG_RECALLED | FLAG_UNCERTAIN, 0, SYNC_ON},
+    {0, "forked, a job just failed", STANDING_FORKED, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
+    {0, "forked, the primary closed", STANDING_FORKED, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {0, "adrift, the primary dead", STANDING_ADRIFT, PRIMARY_DEAD, LEADS, 0, SYNC_NONE},
+    {0, "adrift, the primary closed", STANDING_ADRIFT, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {0, "open, the primary holds half a copy", STANDING_OPEN, PRIMARY_HALF, LEADS, 0, SYNC_NONE},
+    {0, "adrift, nobody recorded", STANDING_ADRIFT, PRIMARY_NONE, LEADS, 0, SYNC_NONE},
+    {0, "streams", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "retries", STANDING_RETRYING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "being rebuilt", STANDING_JOB, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "away", STANDING_AWAY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "the primary itself", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
 };
 
 static void each_example_meets_its_rule(void **state) {
@@ -324,7 +356,7 @@ static void each_example_meets_its_rule(void **state) {
     }
     for (size_t i = 0; i < COUNT_OF(node_examples); i++) {
         const struct node_example *it = &node_examples[i];
-        struct decision got = decide_fit(it->standing, it->fit, it->view, it->flags);
+        struct decision got = decide_fit(it->standing, it->fit, it->view, it->flags, it->sync);
         if (got.rule != it->rule) {
             fail_msg("row \"%s\": rule %d instead of %d", it->name, got.rule, it->rule);
         }

@@ -191,7 +191,7 @@ static void nothing_is_done_by_whoever_may_not(void **state) {
 
 // Semi-sync settings: a node's receiver is started anew for them, which no failover may meet.
 static void check_fit(enum standing standing, enum fit fit, enum primary_view view, unsigned flags) {
-    struct decision got = decide_fit(standing, fit, view, flags);
+    struct decision got = decide_fit(standing, fit, view, flags, SYNC_NONE);
     bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE | FLAG_COOLING));
     bool suits = fit == FIT_WRONG && view == PRIMARY_OPEN && !quiet;
     bool alarms = (fit == FIT_ABSENT || standing == STANDING_TWIN) && (flags & FLAG_LEADER) &&
@@ -203,6 +203,32 @@ static void check_fit(enum standing standing, enum fit fit, enum primary_view vi
     bool first = standing == STANDING_ADRIFT || standing == STANDING_STREAMING || standing == STANDING_RETRYING;
     if (suits && first && got.act != ACT_SUIT) {
         fail_msg("rule %d: %s a node whose semi-sync settings are wrong", got.rule, act_name(got.act));
+    }
+}
+
+// Lossless mode: while another node may reign, nobody begins to acknowledge to this one.
+static void nobody_is_made_to_acknowledge_beside_a_rival(void **state) {
+    (void)state;
+    static const unsigned rivals[] = {FLAG_UNCERTAIN, FLAG_RECALLED, FLAG_UNCERTAIN | FLAG_RECALLED};
+    for (size_t i = 0; i < COUNT_OF(rivals); i++) {
+        for (int n = 0; n < SYNC_COUNT * STANDING_COUNT * FIT_COUNT; n++) {
+            enum sync_view sync = (enum sync_view)(n % SYNC_COUNT);
+            bool lossless = sync != SYNC_NONE && sync != SYNC_LEFT;
+            struct decision got =
+                decide_fit((enum standing)(n / SYNC_COUNT % STANDING_COUNT),
+                           (enum fit)(n / SYNC_COUNT / STANDING_COUNT), PRIMARY_OPEN, LEADS | rivals[i], sync);
+            if (lossless && (got.act == ACT_RESYNC || got.act == ACT_SUIT)) {
+                fail_msg("rule %d: %s, flags 0x%x, sync %s", got.rule, act_name(got.act), rivals[i],
+                         sync_view_name(sync));
+            }
+        }
+        for (unsigned sets = 0; sets < 1u << 22; sets += 7) {
+            struct situation at = {PRIMARY_OPEN, 0, 0, 0, sets | rivals[i], SYNC_STUCK};
+            struct decision got = decide(&at);
+            if (got.act == ACT_UNSYNC) {
+                fail_msg("rule %d lets the primary go on alone, flags 0x%x", got.rule, at.flags);
+            }
+        }
     }
 }
 
@@ -246,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_decided_that_may_not_be),
         cmocka_unit_test(nothing_is_done_by_whoever_may_not),
+        cmocka_unit_test(nobody_is_made_to_acknowledge_beside_a_rival),
         cmocka_unit_test(nodes_are_repaired_only_when_that_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
