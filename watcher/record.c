@@ -52,19 +52,29 @@ static const struct field fields[] = {
     PLAIN(FIELD_U64, epoch),
     PLAIN(FIELD_U64, reigns),
     PLAIN(FIELD_INT, epoch_rule),
+    PLAIN(FIELD_BOOL, epoch_sync),
+    PLAIN(FIELD_I64, boot_s),
+    PLAIN(FIELD_BOOL, semisync.installed),
+    PLAIN(FIELD_BOOL, semisync.source_on),
+    PLAIN(FIELD_BOOL, semisync.source_strict),
+    PLAIN(FIELD_BOOL, semisync.replica_on),
+    PLAIN(FIELD_BOOL, semisync.replica_acks),
+    PLAIN(FIELD_U64, semisync.unacked),
     PLAIN(FIELD_NAME, epoch_uuid),
     PLAIN(FIELD_NAME, epoch_primary),
-    PLAIN(FIELD_HEAP, executed_text),
+    PLAIN(FIELD_HEAP, executed_text),  // from here on: VOLATILE_FROM
     PLAIN(FIELD_HEAP, received_text),
     PLAIN(FIELD_U64, source_heartbeats),
     PLAIN(FIELD_BOOL, receiving),
     PLAIN(FIELD_BOOL, rows_new),
+    PLAIN(FIELD_U64, semisync.acked),
+    PLAIN(FIELD_U64, semisync.waiting),
     PLAIN(FIELD_I64, relevo_wall_ms),
     PLAIN(FIELD_I64, heartbeat_ms),
     PLAIN(FIELD_I64, began_ms),
     PLAIN(FIELD_I64, at_wall_ms),
 };
-enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 23 };
+enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 33 };
 
 // What the facts do not tell; the others are found again from them.
 static const struct {
@@ -80,6 +90,7 @@ static const struct {
     {FLAG_RECALLED, "recalled"},
     {FLAG_YOUNG, "young"},
     {FLAG_UNCERTAIN, "uncertain"},
+    {FLAG_OUTLIVED, "outlived"},
     {FLAG_FAILBACK_DUE, "failback_due"},
     {FLAG_ASK_SWITCHOVER, "ask_switchover"},
     {FLAG_ASK_FAILOVER, "ask_failover"},
@@ -88,7 +99,7 @@ static const struct {
     {FLAG_TARGET_FIT, "target_fit"},
 };
 
-char *record_header(const char (*names)[NODE_NAME_SIZE], int count, const char *preferred, int64_t silent_ms,
+char *record_header(const char (*names)[NODE_NAME_SIZE], int count, const char *preferred, int64_t silent_ms, int acks,
                     int64_t now_ms, int64_t now_wall_ms) {
     AUTO_DOC json_t *line = json_object();
     json_t *list = json_array();
@@ -101,6 +112,7 @@ char *record_header(const char (*names)[NODE_NAME_SIZE], int count, const char *
     json_object_set_new(line, "nodes", list);
     json_object_set_new(line, "preferred", doc_string(preferred));
     json_object_set_new(line, "silent_ms", json_integer(silent_ms));
+    json_object_set_new(line, "acks", json_integer(acks));
     json_object_set_new(line, "ticks", json_true());
     return doc_line(line);
 }
@@ -130,7 +142,7 @@ char *record_observation(const char *name, const struct observation *it, const s
     return doc_line(line);
 }
 
-char *record_state(const struct cluster_state *state, unsigned flags, const char *intent, int64_t now_ms) {
+char *record_state(const struct cluster_state *state, unsigned flags, const struct record_rest *rest, int64_t now_ms) {
     AUTO_DOC json_t *line = json_object();
     json_t *it = json_object(), *names = json_array(), *jobs = json_array();
     for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
@@ -146,7 +158,11 @@ char *record_state(const struct cluster_state *state, unsigned flags, const char
     json_object_set_new(it, "epoch", doc_count(state->epoch));
     json_object_set_new(it, "primary", doc_string(state->primary));
     json_object_set_new(it, "primary_uuid", doc_string(state->primary_uuid));
-    json_object_set_new(it, "intent", doc_string(intent));
+    json_object_set_new(it, "intent", doc_string(rest->intent));
+    json_object_set_new(it, "sync_epoch", doc_count(state->sync_epoch));
+    json_object_set_new(it, "sync_ms", json_integer(rest->sync_ms));
+    json_object_set_new(it, "sync_rests", json_boolean(rest->sync_rests));
+    json_object_set_new(it, "leaving", json_boolean(rest->leaving));
     json_object_set_new(it, "flags", names);
     json_object_set_new(it, "jobs", jobs);
     json_object_set_new(line, "t", json_integer(now_ms));
@@ -165,14 +181,17 @@ static uint64_t add_text(uint64_t sum, const char *text) {
     return add_bytes(sum, text, strlen(text) + 1);
 }
 
-uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, const char *intent) {
+uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, const struct record_rest *rest) {
     unsigned told = 0;
     for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
         told |= flags & flag_names[i].flag;
     }
     uint64_t sum = add_bytes(14695981039346656037u, &told, sizeof told);
     sum = add_bytes(sum, &state->epoch, sizeof state->epoch);
-    sum = add_text(add_text(add_text(sum, state->primary), state->primary_uuid), intent);
+    sum = add_bytes(sum, &state->sync_epoch, sizeof state->sync_epoch);
+    sum = add_bytes(sum, &rest->sync_ms, sizeof rest->sync_ms);
+    sum = add_bytes(sum, (bool[]){rest->sync_rests, rest->leaving}, 2 * sizeof(bool));
+    sum = add_text(add_text(add_text(sum, state->primary), state->primary_uuid), rest->intent);
     for (size_t i = 0; i < state->job_count; i++) {
         sum = job_active(&state->jobs[i]) ? add_text(sum, state->jobs[i].node) : sum;
     }
@@ -243,20 +262,24 @@ static bool take_jobs(const json_t *list, struct cluster_state *state, struct er
     return true;
 }
 
-bool record_parse_state(const json_t *line, struct cluster_state *state, unsigned *flags, char *intent,
+bool record_parse_state(const json_t *line, struct cluster_state *state, unsigned *flags, struct record_rest *rest,
                         struct err *err) {
     const json_t *it = json_object_get(line, "state");
     const json_t *names = json_object_get(it, "flags"), *jobs = json_object_get(it, "jobs");
-    int64_t epoch = (int64_t)state->epoch;
+    int64_t epoch = (int64_t)state->epoch, sync_epoch = (int64_t)state->sync_epoch;
     if (!json_is_object(it)) {
         return err_set(err, ERR_INVALID, 0, "\"state\" must be an object");
     }
     if (!doc_get_i64(it, "epoch", 0, INT64_MAX, &epoch, err) ||
         !doc_get_name(it, "primary", state->primary, sizeof state->primary, err) ||
         !doc_get_name(it, "primary_uuid", state->primary_uuid, sizeof state->primary_uuid, err) ||
-        !doc_get_name(it, "intent", intent, NODE_NAME_SIZE, err)) {
+        !doc_get_name(it, "intent", rest->intent, sizeof rest->intent, err) ||
+        !doc_get_i64(it, "sync_epoch", 0, INT64_MAX, &sync_epoch, err) ||
+        !doc_get_i64(it, "sync_ms", 0, INT64_MAX, &rest->sync_ms, err) ||
+        !doc_get_bool(it, "sync_rests", &rest->sync_rests, err) || !doc_get_bool(it, "leaving", &rest->leaving, err)) {
         return false;
     }
     state->epoch = (uint64_t)epoch;
+    state->sync_epoch = (uint64_t)sync_epoch;
     return (!names || take_flags(names, flags, err)) && (!jobs || take_jobs(jobs, state, err));
 }

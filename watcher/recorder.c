@@ -105,13 +105,14 @@ void recorder_look(struct recorder *recorder, const struct recorder_look *look) 
     }
     if (!recorder->headed) {
         put(recorder,
-            record_header(look->names, look->count, look->preferred, look->silent_ms, look->now_ms, look->now_wall_ms));
+            record_header(look->names, look->count, look->preferred, look->silent_ms, look->acks,
+                          look->now_ms, look->now_wall_ms));
         recorder->headed = true;
     }
     bool wrote = false;
-    uint64_t sum = record_state_sum(look->state, look->flags, look->intent);
+    uint64_t sum = record_state_sum(look->state, look->flags, &look->rest);
     if (sum != recorder->state_sum) {
-        put(recorder, record_state(look->state, look->flags, look->intent, look->now_ms));
+        put(recorder, record_state(look->state, look->flags, &look->rest, look->now_ms));
         recorder->state_sum = sum;
         wrote = true;
     }

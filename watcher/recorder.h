@@ -13,8 +13,10 @@ struct recorder_look {
     int64_t now_ms, now_wall_ms;
     const char (*names)[NODE_NAME_SIZE];
     int count;
-    const char *preferred, *intent;
+    const char *preferred;
     int64_t silent_ms;
+    int acks;
+    struct record_rest rest;
     struct observation *const *observations;
     const struct cluster_state *state;
     unsigned flags;

@@ -17,7 +17,9 @@ struct replay {
     void *arg;
     char names[NODE_MAX][NODE_NAME_SIZE];
     int count;  // 0: no header yet
-    char preferred[NODE_NAME_SIZE], intent[NODE_NAME_SIZE];
+    char preferred[NODE_NAME_SIZE];
+    struct record_rest rest;
+    int acks;
     int64_t silent_ms, began_ms, now_ms;
     struct observation *observations[NODE_MAX];
     struct memory memory;
@@ -81,7 +83,7 @@ static int target_of(const struct replay *replay, const struct decision *decisio
         case TARGET_NONE:
             break;
     }
-    return facts->candidate_node >= 0 ? facts->candidate_node : node_of(replay, replay->intent);
+    return facts->candidate_node >= 0 ? facts->candidate_node : node_of(replay, replay->rest.intent);
 }
 
 static void list_missing(const struct replay *replay, char *out, size_t size_bytes) {
@@ -107,6 +109,7 @@ static void why_of(const struct replay *replay, const struct decision *decision,
                KVS(KV("primary", replay->state.primary), KV("target", name_of(replay, target_of(replay, decision))),
                    KV("missing", missing), KV("open", name_of(replay, facts->open_node)),
                    KV("error", primary ? primary->error : ""), KV("reason", "?"), KV("leader", "?"),
+                   KVI("vouching", facts->vouching), KVI("quorum", facts->quorum),
                    KVI("silent_ms", heard_ms ? replay->now_ms - heard_ms : 0)),
                out, size_bytes);
 }
@@ -150,7 +153,11 @@ static void decide(struct replay *replay) {
                                        .names = (const char (*)[NODE_NAME_SIZE])replay->names,
                                        .count = replay->count,
                                        .preferred = replay->preferred,
-                                       .intent = node_of(replay, replay->intent)};
+                                       .intent = node_of(replay, replay->rest.intent),
+                                       .acks = replay->acks,
+                                       .sync_ms = replay->rest.sync_ms,
+                                       .sync_rests = replay->rest.sync_rests,
+                                       .leaving = replay->rest.leaving};
     (void)assess_record(&replay->state, replay->observations, replay->count);
     replay->facts = assess(&replay->memory, &input);
     unsigned flags = flags_of(replay);
@@ -176,12 +183,13 @@ static void decide(struct replay *replay) {
 static bool take_header(struct replay *replay, const json_t *line, struct err *err) {
     const json_t *names = json_object_get(line, "nodes");
     size_t count = json_array_size(names);
-    int64_t now_ms = 0, silent_ms = 3000;
+    int64_t now_ms = 0, silent_ms = 3000, acks = 0;
     if (count == 0 || count > NODE_MAX) {
         return err_set(err, ERR_INVALID, 0, "\"nodes\" must name 1 to %d nodes", NODE_MAX);
     }
     if (!doc_get_i64(line, "t", 0, INT64_MAX, &now_ms, err) ||
         !doc_get_i64(line, "silent_ms", 1, GAP_MOST_MS, &silent_ms, err) ||
+        !doc_get_i64(line, "acks", 0, NODE_MAX, &acks, err) ||
         !doc_get_name(line, "preferred", replay->preferred, sizeof replay->preferred, err)) {
         return false;
     }
@@ -200,6 +208,8 @@ static bool take_header(struct replay *replay, const json_t *line, struct err *e
     replay->began_ms = replay->count ? replay->began_ms : now_ms;
     replay->count = (int)count;
     replay->silent_ms = silent_ms;
+    replay->acks = (int)acks;
+    replay->rest = (struct record_rest){0};
     replay->now_ms = now_ms;
     replay->memory = (struct memory){0};
     replay->flags = FLAG_LEADER;
@@ -259,7 +269,7 @@ bool replay_line(struct replay *replay, const char *bytes, size_t length_bytes, 
         return false;
     }
     bool state = json_object_get(line, "state") != NULL, tick = json_object_get(line, "tick") != NULL;
-    if (state ? !record_parse_state(line, &replay->state, &replay->flags, replay->intent, err)
+    if (state ? !record_parse_state(line, &replay->state, &replay->flags, &replay->rest, err)
               : !tick && !take_look(replay, line, err)) {
         return false;
     }

@@ -229,16 +229,18 @@ static void decide(struct watcher *watcher) {
     watcher->facts = assess(&watcher->memory, &input);
     watcher->recalled &= !watcher->facts.all_told;  // once all have been asked, no newer row can turn up
     unsigned flags = flags_now(watcher);
-    const struct recorder_look look = {.now_ms = watcher->now_ms,
-                                       .now_wall_ms = watcher->now_wall_ms,
-                                       .names = input.names,
-                                       .count = watcher->count,
-                                       .preferred = input.preferred,
-                                       .intent = input.intent >= 0 ? watcher->names[input.intent] : "",
-                                       .silent_ms = input.silent_ms,
-                                       .observations = watcher->observations,
-                                       .state = &watcher->state,
-                                       .flags = flags};
+    struct recorder_look look = {.now_ms = watcher->now_ms,
+                                 .now_wall_ms = watcher->now_wall_ms,
+                                 .names = input.names,
+                                 .count = watcher->count,
+                                 .preferred = input.preferred,
+                                 .silent_ms = input.silent_ms,
+                                 .acks = input.acks,
+                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving},
+                                 .observations = watcher->observations,
+                                 .state = &watcher->state,
+                                 .flags = flags};
+    (void)text_copy(look.rest.intent, sizeof look.rest.intent, node_shown(watcher, input.intent));
     recorder_look(watcher->recorder, &look);
     watcher->decision = policy_cluster(watcher->state.phase, &watcher->facts, flags);
     if (watcher->leads) {

@@ -23,6 +23,16 @@ static struct observation *example(void) {
     it->source_heartbeats = 7;
     it->receiving = true;
     it->epoch = 3;
+    it->epoch_sync = true;
+    it->boot_s = 1700000000;
+    it->semisync = (struct semisync){.installed = true,
+                                     .source_on = true,
+                                     .source_strict = true,
+                                     .unacked = 4,
+                                     .acked = 5,
+                                     .waiting = 6,
+                                     .replica_on = true,
+                                     .replica_acks = true};
     (void)text_copy(it->uuid, sizeof it->uuid, UUID);
     it->executed_text = mem_text(UUID ":1-9");
     it->received_text = mem_text("");
@@ -42,6 +52,8 @@ static void goes_there_and_back(void **state) {
     assert_int_equal(back->at_ms, 5000);
     assert_int_equal(back->source_heartbeats, 7);
     assert_true(back->receiving);
+    assert_true(back->epoch_sync && back->boot_s == it->boot_s);
+    assert_memory_equal(&back->semisync, &it->semisync, sizeof it->semisync);
     assert_int_equal(gtid_count(back->executed), 9);
 
     // The next line has what changed and nothing else.
@@ -68,18 +80,22 @@ static void the_state_goes_there_and_back(void **state) {
     (void)text_copy(was.jobs[0].node, NODE_NAME_SIZE, "b");
     was.jobs[0].phase = JOB_RUNNING;
     was.jobs[1].phase = JOB_DONE;
-    AUTO_TEXT char *line = record_state(&was, FLAG_LEADER | FLAG_LIMIT | FLAG_SETTLED, "b", 9);
+    was.sync_epoch = 7;
+    struct record_rest rest = {.intent = "b", .sync_ms = 1234, .sync_rests = true, .leaving = true};
+    AUTO_TEXT char *line = record_state(&was, FLAG_LEADER | FLAG_LIMIT | FLAG_SETTLED, &rest, 9);
     AUTO_DOC json_t *json = json_loads(line, 0, NULL);
     struct cluster_state now = {0};
     unsigned flags = 0;
-    char intent[NODE_NAME_SIZE] = "";
-    assert_true(record_parse_state(json, &now, &flags, intent, NULL));
+    struct record_rest back = {0};
+    assert_true(record_parse_state(json, &now, &flags, &back, NULL));
+    assert_int_equal(now.sync_epoch, 7);
+    assert_true(back.sync_ms == 1234 && back.sync_rests && back.leaving);
     assert_int_equal(now.epoch, 7);
     assert_string_equal(now.primary, "a");
     assert_int_equal(now.job_count, 1);
     assert_true(job_active(state_job(&now, "b")));
     assert_int_equal(flags, FLAG_LEADER | FLAG_LIMIT);  // the facts tell what is settled
-    assert_string_equal(intent, "b");
+    assert_string_equal(back.intent, "b");
 }
 
 // The recorder writes the state when this number changes: each part of what it tells must change it, and nothing else.
@@ -89,20 +105,25 @@ static void the_sum_changes_with_what_the_state_tells(void **state) {
     (void)text_copy(was.primary, sizeof was.primary, "a");
     (void)text_copy(was.jobs[0].node, NODE_NAME_SIZE, "b");
     was.jobs[0].phase = JOB_DONE;
-    uint64_t sum = record_state_sum(&was, FLAG_LEADER, "");
-    struct cluster_state other[5] = {was, was, was, was, was};
+    struct record_rest rest = {0};
+    uint64_t sum = record_state_sum(&was, FLAG_LEADER, &rest);
+    struct cluster_state other[6] = {was, was, was, was, was, was};
     other[0].epoch = 8;
     (void)text_copy(other[1].primary, sizeof other[1].primary, "b");
     (void)text_copy(other[2].primary_uuid, sizeof other[2].primary_uuid, UUID);
     other[3].jobs[0].phase = JOB_RUNNING;
-    other[4].rule = 164;
-    for (int i = 0; i < 4; i++) {
-        assert_true(record_state_sum(&other[i], FLAG_LEADER, "") != sum);
+    other[4].sync_epoch = 7;
+    other[5].rule = 164;
+    for (int i = 0; i < 5; i++) {
+        assert_true(record_state_sum(&other[i], FLAG_LEADER, &rest) != sum);
     }
-    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_LIMIT, "") != sum);
-    assert_true(record_state_sum(&was, FLAG_LEADER, "b") != sum);
-    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_SETTLED, "") == sum);  // the facts tell that
-    assert_true(record_state_sum(&other[4], FLAG_LEADER, "") == sum);
+    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_LIMIT, &rest) != sum);
+    struct record_rest rests[] = {{.intent = "b"}, {.sync_ms = 1}, {.sync_rests = true}, {.leaving = true}};
+    for (size_t i = 0; i < COUNT_OF(rests); i++) {
+        assert_true(record_state_sum(&was, FLAG_LEADER, &rests[i]) != sum);
+    }
+    assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_SETTLED, &rest) == sum);  // the facts tell that
+    assert_true(record_state_sum(&other[5], FLAG_LEADER, &rest) == sum);
 }
 
 static void collect(void *arg, const char *line) {
@@ -115,9 +136,10 @@ static void collect(void *arg, const char *line) {
 #define HEADER "{\"relevo\":1,\"t\":1000,\"nodes\":[\"a\",\"b\"],\"preferred\":\"\",\"silent_ms\":3000}"
 #define RECORD "{\"t\":1000,\"state\":{\"epoch\":1,\"primary\":\"a\",\"primary_uuid\":\"" UUID "\"}}"
 #define PRIMARY "\"outcome\":\"ok\",\"uuid\":\"" UUID "\",\"executed_text\":\"" UUID ":1-9\""
-#define REPLICA                                                                                     \
-    "\"outcome\":\"ok\",\"uuid\":\"" OTHER "\",\"read_only\":true,\"super_read_only\":true,"           \
-    "\"receiver\":\"on\",\"applier\":\"on\",\"source_host\":\"a\",\"source_uuid\":\"" UUID             \
+#define REPLICA                                                                            \
+    "\"outcome\":\"ok\",\"uuid\":\"" OTHER                                                 \
+    "\",\"read_only\":true,\"super_read_only\":true,"                                      \
+    "\"receiver\":\"on\",\"applier\":\"on\",\"source_host\":\"a\",\"source_uuid\":\"" UUID \
     "\",\"source_heartbeats\":1,\"executed_text\":\"" UUID ":1-9\""
 
 static bool play(const char *const *lines, size_t count, char out[4000], struct err *err) {
@@ -134,7 +156,10 @@ static bool play(const char *const *lines, size_t count, char out[4000], struct 
 static void tells_each_decision(void **state) {
     (void)state;
     static const char *const lines[] = {
-        HEADER, RECORD, LOOK(1010, "a", PRIMARY), LOOK(1010, "b", REPLICA),
+        HEADER,
+        RECORD,
+        LOOK(1010, "a", PRIMARY),
+        LOOK(1010, "b", REPLICA),
         LOOK(2000, "a", "\"outcome\":\"refused\",\"error\":\"connection refused\""),
         LOOK(2005, "b", "\"receiver\":\"connecting\""),
     };
@@ -158,8 +183,12 @@ static void tells_each_decision(void **state) {
 static void notices_silence_between_lines(void **state) {
     (void)state;
     static const char *const lines[] = {
-        HEADER, RECORD, LOOK(1010, "a", PRIMARY), LOOK(1010, "b", REPLICA),
-        LOOK(2000, "a", "\"outcome\":\"timeout\""), LOOK(3900, "b", "\"receiver\":\"connecting\""),
+        HEADER,
+        RECORD,
+        LOOK(1010, "a", PRIMARY),
+        LOOK(1010, "b", REPLICA),
+        LOOK(2000, "a", "\"outcome\":\"timeout\""),
+        LOOK(3900, "b", "\"receiver\":\"connecting\""),
         "{\"t\":9000,\"tick\":true}",
     };
     char told[4000];
