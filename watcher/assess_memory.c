@@ -44,7 +44,6 @@ const char *fit_name(enum fit fit) {
     return fit < FIT_COUNT ? fit_names[fit] : "?";
 }
 
-// It answered, though not with data: a process is there.
 static void remember_stream(struct node_memory *memory, const struct observation *seen_now) {
     if (seen_now->receiver != THREAD_ON) {
         memory->heartbeats = UINT64_MAX;  // connecting anew is a sign of life, though both counts may begin at zero

@@ -45,7 +45,6 @@ int preferred_node(const struct watcher *watcher) {
     return settings_node(watcher->settings, watcher->settings->preferred);
 }
 
-// A switchover that a person asked for stays; only what a failover moved is moved back.
 int target_node(const struct watcher *watcher, enum target target) {
     switch (target) {
         case TARGET_CANDIDATE:
@@ -66,6 +65,7 @@ int target_node(const struct watcher *watcher, enum target target) {
     return -1;
 }
 
+// A switchover that a person asked for stays; only what a failover moved is moved back.
 static bool failback_due(const struct watcher *watcher) {
     int node = preferred_node(watcher);
     int primary = watcher->facts.primary;

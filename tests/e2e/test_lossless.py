@@ -347,6 +347,21 @@ def test_drift_is_repaired_and_switchover_there_and_back(lossless):
         assert {r["says"] for r in writer.acks()} == {"ack"}
 
 
+def test_commits_that_no_replica_acknowledged_are_told(lossless):
+    """Somebody makes the primary give the wait up after a moment, and a commit does: its client was told that it is done."""
+    lossless.prepare_traffic()
+    mark = lossless.mark()
+    pause(lossless, "db-watcher")  # it would set that right within a second
+    lossless.root(B, "STOP REPLICA IO_THREAD")
+    lossless.root(A, "SET GLOBAL rpl_semi_sync_source_timeout = 50; INSERT INTO traffic.writes (id, port) VALUES (7000001, 3307)")
+    lossless.root(B, "START REPLICA IO_THREAD")
+    lossless.docker("unpause", "db-watcher")
+    alarm = lossless.wait_event(mark, 20, type="ALARM", node=A)
+    assert int(alarm["detail"]["count"]) >= 1 and alarm["severity"] == "error", alarm
+    lossless.wait_sync()
+    lossless.wait_normal(A)
+
+
 def test_what_a_reign_noted_on_one_server_ends_with_it(lossless):
     """A primary notes on itself alone that it may not wait any more, since nobody would acknowledge that. If the reign ends
     there, the nodes' rows would differ for ever. And nobody finds what is recorded of it in Redis strange."""

@@ -158,6 +158,27 @@ def test_36_redis_rolled_back(manual_cluster):
     assert not cluster.events(mark, type="FAILOVER") and not cluster.events(mark, type="SWITCHOVER")
 
 
+def test_54_a_node_that_boots_writable_is_closed(manual_cluster):
+    """A server that does not remember to boot closed, as one from before Relevo: it comes back open and is fenced."""
+    cluster, mark = manual_cluster, manual_cluster.mark()
+    cluster.root(A, "RESET PERSIST super_read_only")
+    try:
+        with Writer(cluster) as writer:
+            writer.wait_acks(PORT[A], 5)
+            cluster.docker("kill", A)
+            cluster.wait_event(mark, 20, type="FAILOVER", node=B)
+            writer.wait_acks(PORT[B], 5)
+            back = cluster.mark()
+            cluster.docker("start", A)
+            cluster.wait_event(back, 90, type="FENCED", node=A)
+            cluster.wait_normal(B)
+            writer.wait_acks(PORT[B], 5)
+        ledger.check(cluster, writer)
+        cluster.assert_same_data()
+    finally:
+        cluster.root(A, "SET PERSIST_ONLY super_read_only = ON")
+
+
 def test_57_the_primary_set_read_only_by_hand(cluster):
     """Nobody took its place, so it is opened again (rule 172)."""
     with Writer(cluster) as writer:

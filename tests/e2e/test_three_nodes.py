@@ -180,3 +180,47 @@ def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
     for node in (A, C):
         assert holds(cluster, node) == holds(cluster, B) == ["1", "1"]
         assert cluster.root(node, "SELECT COUNT(*), SUM(LENGTH(body)) FROM bulk.blocks").split() == ["24", str(24 << 20)]
+
+
+# ---- lossless: one acknowledgement of two, so that both replicas must vouch ------------------------------------------
+
+@pytest.fixture
+def three_lossless(three):
+    three.configure(RELEVO_MODE="lossless")
+    wait_until(lambda: three.phase() == "NORMAL" and three.primary() == A, 120, f"NORMAL with {A}", every=0.3)
+    three.wait_sync()
+    return three
+
+
+def test_both_replicas_vouch_and_one_takes_over(three_lossless):
+    cluster = three_lossless
+    mark = cluster.mark()
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 20)
+        cluster.docker("kill", A)
+        assert cluster.wait_event(mark, 20, type="FAILOVER")["node"] == B
+        writer.wait_acks(PORT[B], 20, timeout=20)
+        wait_until(lambda: follows(cluster, C, B), 20, "the other replica streams from the new primary")
+        cluster.docker("start", A)
+        wait_until(lambda: cluster.phase() == "NORMAL" and follows(cluster, A, B), 120, "the old primary came back")
+        cluster.wait_sync()
+    assert ledger.check(cluster, writer) == 0, "acknowledged writes were rescued instead of kept"
+
+
+def test_one_replica_alone_does_not_vouch_for_all(three_lossless):
+    """What C acknowledged, B may lack: with C gone nobody is promoted, however healthy B is."""
+    cluster = three_lossless
+    mark = cluster.mark()
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 20)
+        cluster.docker("kill", C)
+        writer.wait_acks(PORT[A], 20)  # B acknowledges
+        cluster.docker("kill", A)
+        wait_until(lambda: cluster.phase() == "NO_PRIMARY", 30, "NO_PRIMARY")
+        assert cluster.state()["rule"] == "205" and not cluster.events(mark, type="FAILOVER")
+        cluster.docker("start", A)
+        cluster.docker("start", C)
+        wait_until(lambda: cluster.phase() == "NORMAL" and cluster.primary() == A, 120, f"{A} goes on", every=0.3)
+        writer.wait_acks(PORT[A], 5, timeout=20)
+    assert not cluster.events(mark, type="FAILOVER")
+    assert ledger.check(cluster, writer) == 0, "acknowledged writes were rescued instead of kept"
