@@ -111,7 +111,8 @@ GUARDS = {
         ("cut off before they are let through", "(step_end_sessions(context, node, uuid, err) && let_through(second, err))", "let_through(second, err)"),
         ("a newer reign is not fenced, waiting commits", "           step_no_newer_reign(second, request->old_epoch, err) && license", "           license"),
         ("the fence took hold", " && fence_took_hold(second, db_connection_id(session), &pending, err) &&\n", " &&\n"),
-        ("who restarted does not vouch", "request->boots[node] == 0 || found_s != request->boots[node] || ", ""),
+        ("who restarted does not vouch", "request->boots[node] == 0 || found_s != request->boots[node] || !executed || !received ||\n"
+         "        gtid_count(received) < request->received[node]) {", "!executed || !received) {"),
         ("a voucher that holds more", "        if (part && !gtid_subset(part, whole)) {", "        if (false) {"),
         ("a relay log that was thrown away", " ||\n        gtid_count(received) < request->received[node]) {", ") {"),
         ("enough vouch", "    return asked >= request->quorum ||\n", "    return true ||\n"),

@@ -79,14 +79,19 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
     if (db_affected(session) == 1) {
         return true;
     }
+    struct err unknown = {0};
+    if (knows_of(session, epoch, &unknown)) {
+        return err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already",
+                       settings->nodes[request->target].name, epoch);
+    }
     if (licence_ran_out(session)) {
         return err_set(err, ERR_FAILED, 0, "it took too long to be allowed");
     }
     if (after && !knows_of(session, after, err)) {
         return false;  // not ERR_CONFLICT: it is no newer reign that stands in the way
     }
-    return err_set(err, ERR_CONFLICT, 0, "%s knows of epoch %llu or later already, or holds half a copy (schema %s)",
-                   settings->nodes[request->target].name, epoch, REBUILD_SCHEMA);
+    return err_set(err, ERR_CONFLICT, 0, "%s holds half a copy (schema %s)", settings->nodes[request->target].name,
+                   REBUILD_SCHEMA);
 }
 
 // The last look before the point of no return: another watcher may have been given the lease while we froze, or while
