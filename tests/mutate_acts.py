@@ -83,6 +83,7 @@ GUARDS = {
         ("a licence that ran out is no newer reign", "    if (licence_ran_out(session)) {", "    if (false) {"),
         ("takes over from a reign that it does not know of", "    return takes_over ? request->since : 0;", "    return takes_over ? 0 : 0;"),
         ("still leads", "    return lease_lasts(&lease, clock_mono_ms(), LICENCE_MS) ||\n", "    return true ||\n"),
+        ("it was let in, says the node", "           (text_equal(closed, \"0\") || err_set(err, ERR_FAILED, 0, \"it took too long to be allowed\"));", "           true;"),
         ("still leads, before the row", "if (still_leads(context, err) && db_exec(", "if (db_exec("),
         ("still leads, before the opening", "still_leads(context, err) &&\n           let_in(session, err);\n}\n\nenum reign", "\n           let_in(session, err);\n}\n\nenum reign"),
         ("the old primary is away, before the opening", "step_old_is_away(context, request, err) && still_leads(context, err) &&\n", "still_leads(context, err) &&\n"),
@@ -108,6 +109,7 @@ GUARDS = {
         ("it reigns, before it stops to wait", "        !reigns(session, request->epoch, err) || !step_record_sync(context, 0, err)) {",
          "        !step_record_sync(context, 0, err)) {"),
         ("the lease outlasts the licence", "lease_ms == 0 || now_ms + LICENCE_MS <= lease_ms ||", "true || lease_ms ||"),
+        ("it was let through, says the node", "           (text_equal(still, \"0\") || err_set(err, ERR_TIMEOUT, 0, \"it took too long to be allowed\"));", "           true;"),
         ("cut off before they are let through", "(step_end_sessions(context, node, uuid, err) && let_through(second, err))", "let_through(second, err)"),
         ("a newer reign is not fenced, waiting commits", "           step_no_newer_reign(second, request->old_epoch, err) && license", "           license"),
         ("the fence took hold", " && fence_took_hold(second, db_connection_id(session), &pending, err) &&\n", " &&\n"),
@@ -140,7 +142,11 @@ GUARDS = {
         ("a record that may be old, in the next life", "watcher->recalled = watcher->state.recalled || (older", "watcher->recalled = (older"),
         ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),
     ],
+    "watcher/intent.c": [
+        ("a node that cannot be asked is not forgotten", "bool kept = watcher->settings->mode == MODE_LOSSLESS &&", "bool kept = false &&"),
+    ],
     "watcher/obey.c": [
+        ("so many must vouch", "        request->quorum = watcher->facts.quorum;\n", "        request->quorum = 1;\n"),
         ("what is being repaired is not opened", "    if (watcher->repairing == target) {", "    if (false) {"),
         ("fences come first", "if ((decision.act == ACT_FENCE) == (pass == 0)) {", "if (pass == 0) {"),
         ("each attempt has an epoch of its own", ".epoch = newest + 1,", ".epoch = watcher->state.epoch + 1,"),

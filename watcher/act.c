@@ -99,7 +99,8 @@ static void rest(struct actor *actor) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SESSIONS_LOOK_MS / 1000;
-    if (pthread_cond_timedwait(&actor->changed, &actor->lock, &until) == ETIMEDOUT && !actor->stopping) {
+    bool idle = pthread_cond_timedwait(&actor->changed, &actor->lock, &until) == ETIMEDOUT;
+    if (idle && actor->box != BOX_ASKED && !actor->stopping) {
         pthread_mutex_unlock(&actor->lock);
         sessions_refill(actor->context.sessions);
         pthread_mutex_lock(&actor->lock);

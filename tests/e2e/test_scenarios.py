@@ -158,6 +158,23 @@ def test_36_redis_rolled_back(manual_cluster):
     assert not cluster.events(mark, type="FAILOVER") and not cluster.events(mark, type="SWITCHOVER")
 
 
+def test_20_force_while_a_replica_hears_the_primary_must_be_confirmed(cluster, surgeon):
+    """Only the watcher is cut off from the primary, whose clients write on: who forces opens a second one."""
+    mark = cluster.mark()
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 10)
+        surgeon.cut(((A, "db-watcher"), ("db-watcher", A)), "drop")
+        wait_until(lambda: cluster.state()["rule"] == "190", 20, "our path to the primary is broken, it is not")
+        refused = cluster.ask({"action": "failover", "node": B, "force": True})
+        assert refused[-1]["type"] == "COMMAND_REFUSED" and "confirm" in refused[-1]["why"], refused
+        refused = cluster.ask({"action": "failover", "node": B, "force": True, "confirm": A})
+        assert refused[-1]["type"] == "COMMAND_REFUSED", refused
+        writer.wait_acks(PORT[A], 10)
+        surgeon.heal()
+        assert whole(cluster, writer, A) == 0
+    assert not cluster.events(mark, type="FAILOVER")
+
+
 def test_54_a_node_that_boots_writable_is_closed(manual_cluster):
     """A server that does not remember to boot closed, as one from before Relevo: it comes back open and is fenced."""
     cluster, mark = manual_cluster, manual_cluster.mark()

@@ -289,6 +289,15 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 4000, 6000),
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 5000)}},
      false},
+    {"frozen-before-it-lets-in",
+     "The watcher freezes right before it lets writers in, for longer than its licence: the node refuses, and nobody is told "
+     "that it is open.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 16000,
+      .count = 2,
+      .faults = {KILL(A, 4000, 8000), CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL read_only = IF(NOW(6)", 4000, 4000)}},
+     false},
     {"frozen-reopening",
      "A watcher freezes once the row is written by which it opens the primary anew. Another one opens that, later hands "
      "over; the first thaws: it opens nobody.",
