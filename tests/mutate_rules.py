@@ -113,9 +113,9 @@ GUARDS = {
         ("if (!assess_seen(view, i)->half_rebuilt) {", "if (true) {"),
         # of which reigns they know
         ("it && assess_up(view, node) && (it->relevo_known ||", "it && (it->relevo_known ||"),
-        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "true"),
-        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "(it->relevo_known || it->half_rebuilt || gtid_empty(it->executed))"),
-        ("(it->relevo_known || it->half_seen || gtid_empty(it->executed))", "it->relevo_known"),
+        ("(it->relevo_known || it->rows_absent || gtid_empty(it->executed))", "true"),
+        ("(it->relevo_known || it->rows_absent || gtid_empty(it->executed))", "(it->relevo_known || it->half_rebuilt || gtid_empty(it->executed))"),
+        ("(it->relevo_known || it->rows_absent || gtid_empty(it->executed))", "it->relevo_known"),
         ("facts->all_told &= facts->nodes[i].told;", ""),
         # how the others stand
         ("    if (twin_of_another(view, node)) {\n        return STANDING_TWIN;\n    }\n", ""),

@@ -353,11 +353,11 @@ static void judge_follower(struct view *view, int node) {
     facts->doubted = memory->forked_ms != 0;
 }
 
-// One that answers may be slow to say what is in its tables, or somebody locks them. Without data, or with half a copy,
-// it has nothing to say.
+// One that answers may be slow to say what is in its tables, or somebody locks them. Without tables, or without data, it
+// has nothing to say.
 static bool told(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
-    return it && assess_up(view, node) && (it->relevo_known || it->half_seen || gtid_empty(it->executed));
+    return it && assess_up(view, node) && (it->relevo_known || it->rows_absent || gtid_empty(it->executed));
 }
 
 static void count_others(struct view *view) {

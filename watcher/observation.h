@@ -54,9 +54,9 @@ struct observation {
     struct semisync semisync;
 
     bool half_rebuilt;  // a resync put its mark there and did not end; or nobody can tell
-    bool half_seen;     // ... the mark was seen
 
     bool relevo_known;       // relevo.epoch could be read
+    bool rows_absent;        // there is no such table
     bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one
     int64_t relevo_wall_ms;  // when; the relevo tables are read less often than the rest
     uint64_t epoch;          // newest row of relevo.epoch, 0 if none

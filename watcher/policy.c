@@ -146,12 +146,14 @@ static const struct rule node_rules[] = {
      .why = MSG_WHY_FENCE_OPEN},
     {.id = 532, .no = FLAG_COOLING, .standing = IN(STANDING_LOOSE), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_FENCE, .why = MSG_WHY_FENCE_LOOSE},
-    // Another node may reign by now and cannot be asked: nobody begins to acknowledge to this one.
-    {.id = 533, .yes = FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .to = PHASE_STAY},
+    // Another node may reign by now and cannot be asked: nobody begins to acknowledge to this one (536 neither).
+    {.id = 533, .yes = FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .standing = IN(STANDING_ADRIFT) | IN(STANDING_FORKED),
+     .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_RIVAL_UNHEARD},
     {.id = 534, .no = FLAG_COOLING, .standing = IN(STANDING_TIED), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_FORGET, .why = MSG_WHY_TIED},
-    {.id = 535, .yes = FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .to = PHASE_STAY},
-    {.id = 536, .no = FLAG_COOLING, .fit = IN(FIT_WRONG), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY, .act = ACT_SUIT,
+    {.id = 535, .yes = FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = LOSSLESS, .standing = IN(STANDING_ADRIFT) | IN(STANDING_FORKED),
+     .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_RIVAL_UNHEARD},
+    {.id = 536, .no = FLAG_COOLING | FLAG_RECALLED | FLAG_UNCERTAIN, .fit = IN(FIT_WRONG), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY, .act = ACT_SUIT,
      .why = MSG_WHY_SUIT},
     {.id = 540, .no = FLAG_COOLING, .standing = IN(STANDING_ADRIFT), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_RESYNC, .why = MSG_WHY_ADRIFT},

@@ -60,7 +60,7 @@
     " 'Rpl_semi_sync_source_wait_sessions', 'Rpl_semi_sync_replica_status')) AS t"
 enum { FLAG_SOURCE, FLAG_STRICT, FLAG_REPLICA, FLAG_ACKS, FLAGS };
 enum { COUNT_UNACKED, COUNT_ACKED, COUNT_WAITING, COUNT_REPLICAS, COUNT_BOOT_S, COUNTS };
-enum { NO_SUCH_VARIABLE = 1193 };  // a plugin is missing
+enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a plugin is missing */ };
 
 #define MARKED "EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')"
 #define RELEVO_COLUMNS(X)                                    \
@@ -252,12 +252,10 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
     return PROBE_OK;
 }
 
-static void look_for_mark(struct db_session *session, int64_t timeout_ms, struct observation *observation) {
+static bool marked(struct db_session *session, int64_t timeout_ms) {
     AUTO_ROWS struct db_rows *rows = NULL;
     struct err ignored = {0};
-    bool asked = ask(session, timeout_ms, &mark_question, &rows, &ignored);
-    observation->half_seen = asked && number_of(rows, "marked") != 0;
-    observation->half_rebuilt = !asked || observation->half_seen;
+    return !ask(session, timeout_ms, &mark_question, &rows, &ignored) || number_of(rows, "marked") != 0;
 }
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
@@ -266,23 +264,24 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     AUTO_ROWS struct db_rows *rows = NULL;
     // Somebody may lock those tables, which costs the session: that is no half copy.
     bool known = earlier && earlier->relevo_known;
-    if (known) {
-        observation->half_rebuilt = earlier->half_rebuilt;
-        observation->half_seen = earlier->half_seen;
-    } else {
-        look_for_mark(session, timeout_ms, observation);
+    observation->half_rebuilt = known ? earlier->half_rebuilt : marked(session, timeout_ms);
+    if (!db_alive(session)) {
+        return;
     }
-    if (db_alive(session) && ask(session, timeout_ms, &relevo_question, &rows, &err)) {
-        observation->half_rebuilt = observation->half_seen = number_of(rows, "marked") != 0;
+    if (ask(session, timeout_ms, &relevo_question, &rows, &err)) {
+        observation->half_rebuilt = number_of(rows, "marked") != 0;
         read_relevo(rows, observation);
-    } else if (known && db_alive(session)) {
-        look_for_mark(session, timeout_ms, observation);  // the tables are gone, as they are during a copy
+        return;
+    }
+    observation->rows_absent = err.number == NO_SUCH_TABLE || err.number == NO_SUCH_SCHEMA;
+    if (known && db_alive(session)) {
+        observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
     }
 }
 
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
     observation->half_rebuilt = earlier->half_rebuilt;
-    observation->half_seen = earlier->half_seen;
+    observation->rows_absent = earlier->rows_absent;
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;
     observation->epoch = earlier->epoch;

@@ -47,7 +47,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_INT, applier_errno),
     PLAIN(FIELD_TEXT, replication_error),
     PLAIN(FIELD_BOOL, half_rebuilt),
-    PLAIN(FIELD_BOOL, half_seen),
+    PLAIN(FIELD_BOOL, rows_absent),
     PLAIN(FIELD_BOOL, relevo_known),
     PLAIN(FIELD_U64, epoch),
     PLAIN(FIELD_U64, reigns),

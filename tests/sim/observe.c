@@ -63,7 +63,7 @@ void observe_look(const struct node *node, struct observation *it) {
     it->read_only = node->read_only;
     it->super_read_only = node->super_read_only || node->fencing_ms > sim_now_ms();  // as MySQL shows it meanwhile
     it->offline_mode = node->offline_mode;
-    it->half_rebuilt = it->half_seen = node->rebuild_marked;
+    it->half_rebuilt = node->rebuild_marked;
     it->gtid_on = true;
     it->executed_text = node_executed(node);
     it->received_text = node_received(node);

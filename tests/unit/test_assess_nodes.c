@@ -21,9 +21,9 @@ static void who_answers_has_told_only_when_its_rows_are_known(void **state) {
     assert_false(cluster_judge(&it).all_told);
     b->half_rebuilt = true;  // nobody can tell
     assert_false(cluster_judge(&it).nodes[NODE_B].told);
-    b->half_seen = true;
+    b->rows_absent = true;
     assert_true(cluster_judge(&it).nodes[NODE_B].told);
-    b->half_rebuilt = b->half_seen = false;
+    b->half_rebuilt = b->rows_absent = false;
     cluster_gtids(b, "", "");
     assert_true(cluster_judge(&it).nodes[NODE_B].told);
     (void)cluster_see(&it, NODE_B, PROBE_REFUSED);

@@ -262,7 +262,25 @@ static void rows_that_are_locked_are_no_half_copy(void **state) {
     AUTO_OBSERVATION struct observation *it = observation_new();
     probe_ask_relevo(NULL, 1000, earlier, it);
     assert_false(it->half_rebuilt);
-    assert_false(it->relevo_known);
+    assert_false(it->relevo_known || it->rows_absent);
+}
+
+// Only the server's own word for it.
+static void tables_that_are_not_there_are_no_secret(void **state) {
+    (void)state;
+    static const int rows[][2] = {{1146, true}, {1049, true}, {1205, false}, {1142, false}, {3024, false}};
+    server.mark = unmarked;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        server.fails = (struct err){.kind = ERR_FAILED, .number = rows[i][0]};
+        server.fails_only = "relevo.epoch";
+        AUTO_OBSERVATION struct observation *it = observation_new();
+        probe_ask_relevo(NULL, 1000, NULL, it);
+        assert_false(it->relevo_known);
+        assert_int_equal(it->rows_absent, rows[i][1]);
+        AUTO_OBSERVATION struct observation *later = observation_new();
+        probe_keep_relevo(it, later);
+        assert_int_equal(later->rows_absent, rows[i][1]);
+    }
 }
 
 // The tables go when a copy begins: then the mark is asked for alone.
@@ -315,6 +333,7 @@ int main(void) {
         cmocka_unit_test_setup(a_mark_that_cannot_be_read_is_there, set_up),
         cmocka_unit_test_setup(rows_that_cannot_be_read_are_unknown, set_up),
         cmocka_unit_test_setup(rows_that_are_locked_are_no_half_copy, set_up),
+        cmocka_unit_test_setup(tables_that_are_not_there_are_no_secret, set_up),
         cmocka_unit_test_setup(rows_that_are_gone_leave_the_mark, set_up),
         cmocka_unit_test_setup(it_leaves_its_name_before_it_looks_for_others, set_up),
         cmocka_unit_test_setup(a_server_that_does_not_say_who_is_there_is_not_used, set_up),
