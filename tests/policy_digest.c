@@ -17,6 +17,12 @@ static uint64_t mix_cluster(uint64_t digest, const struct facts *facts, unsigned
     return mix(digest, policy_cluster(PHASE_NORMAL, facts, flags));
 }
 
+static uint64_t mix_node(uint64_t digest, unsigned view, unsigned sync, unsigned node, unsigned flags) {
+    const struct facts facts = {
+        .view = view, .sync = sync, .nodes = {{.standing = node % STANDING_COUNT, .fit = node / STANDING_COUNT}}};
+    return mix(digest, policy_node(PHASE_NORMAL, &facts, 0, flags));
+}
+
 int main(void) {
     uint64_t digest = 14695981039346656037u;
     const unsigned stops = FLAG_LEADER | FLAG_SETTLED | FLAG_BUSY;
@@ -35,12 +41,11 @@ int main(void) {
             const struct facts facts = {.view = i % PRIMARY_VIEW_COUNT, .sync = i / PRIMARY_VIEW_COUNT};
             digest = mix_cluster(digest, &facts, flags);
         }
-        for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * STANDING_COUNT * FIT_COUNT * SYNC_COUNT; i++) {
-            const struct facts facts = {.view = i % PRIMARY_VIEW_COUNT,
-                                        .sync = i / PRIMARY_VIEW_COUNT / STANDING_COUNT / FIT_COUNT,
-                                        .nodes = {{.standing = i / PRIMARY_VIEW_COUNT % STANDING_COUNT,
-                                                   .fit = i / PRIMARY_VIEW_COUNT / STANDING_COUNT % FIT_COUNT}}};
-            digest = mix(digest, policy_node(PHASE_NORMAL, &facts, 0, flags));
+        for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * STANDING_COUNT * FIT_COUNT; i++) {
+            digest = mix_node(digest, i % PRIMARY_VIEW_COUNT, SYNC_NONE, i / PRIMARY_VIEW_COUNT, flags);
+        }
+        for (unsigned i = 0; i < SYNC_COUNT * STANDING_COUNT * FIT_COUNT; i++) {  // only an open primary is in step or not
+            digest = mix_node(digest, PRIMARY_OPEN, i % SYNC_COUNT, i / SYNC_COUNT, flags);
         }
     }
     printf("%016" PRIx64 "\n", digest);
