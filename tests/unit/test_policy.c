@@ -308,6 +308,8 @@ static const struct node_example {
     {540, "adrift", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
     {0, "adrift, a job just failed", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
     {542, "forked", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {540, "adrift, lossless", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0, SYNC_ON},
+    {542, "forked, lossless", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0, SYNC_OFF},
     {535, "adrift, it waits, a half-opened node away", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0,
      SYNC_STUCK},
     {535, "the same before anybody waits in vain", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_ON},
