@@ -8,7 +8,7 @@ from chaos.plan import draw
 from chaos.rounds import Rounds, wait_healthy
 
 SEEDS = range(1, 9)
-MOST_S = {"async": 60, "lossless": 40}  # no round begins after that
+MOST_S = {"async": 45, "lossless": 30}  # no round begins after that
 
 
 @pytest.mark.parametrize("mode", ["lossless", "async"])
