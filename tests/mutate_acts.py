@@ -138,6 +138,9 @@ GUARDS = {
     "watcher/sessions.c": [
         ("another server", "    if (uuid && *uuid && !text_equal(uuid, found)) {", "    if (false && uuid) {"),
     ],
+    "watcher/judge.c": [
+        ("a person says that no rival reigns", "    watcher->recalled = false;\n", ""),
+    ],
     "watcher/watcher.c": [
         ("a record that may be old, in the next life", "watcher->recalled = watcher->state.recalled || (older", "watcher->recalled = (older"),
         ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),

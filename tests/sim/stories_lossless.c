@@ -236,6 +236,17 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 6000, 6500), KILL(B, 9500, 14000), ON(FAULT_KILL_WATCHER, 0, 9600, 4000),
                  ON(FAULT_REDIS_EMPTY, A, 11000, 1200), ON(FAULT_KILL_WATCHER, 0, 17000, 500)}},
      false},
+    {"lossless-record-lost-and-a-person-knows",
+     "Lossless: Redis was emptied, the replica is down and the watcher has just started: the primary waits until a person "
+     "says that nobody else reigns.",
+     {.nodes = 2,
+      .watchers = 1,
+      .lossless = true,
+      .heal_ms = 22000,
+      .count = 4,
+      .faults = {KILL(B, 6000, 12000), ON(FAULT_KILL_WATCHER, 0, 6050, 4000), ON(FAULT_REDIS_EMPTY, A, 6500, 1000),
+                 ON(FAULT_FORCE, A, 14000, 1)}},
+     false},
     {"lossless-relay-log-dropped-before-it-vouches",
      "Lossless: somebody makes the replica follow anew, which throws its relay log away, right before it is asked what it "
      "holds: it does not vouch any more.",
