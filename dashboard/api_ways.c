@@ -26,6 +26,8 @@ struct way {
 #define APPLY "docker exec {node} sh -c 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mysql -uroot -e \"START REPLICA SQL_THREAD\"'"
 
 static const struct way ways[] = {
+    {126, WAY_PRIMARY, FORCE, MSG_WAY_ALONE, MSG_RISK_SPLIT},
+    {127, WAY_PRIMARY, FORCE, MSG_WAY_ALONE, MSG_RISK_SPLIT},
     {128, WAY_PLAIN, "maintenance off", MSG_WAY_RESUME, MSG_RISK_RESUME},
     {130, WAY_PLAIN, "maintenance off", MSG_WAY_RESUME, MSG_RISK_RESUME},
     {140, WAY_OPEN, CLOSE, MSG_WAY_CLOSE_WRONG, MSG_RISK_CLOSE},

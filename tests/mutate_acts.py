@@ -31,8 +31,9 @@ GUARDS = {
     ],
     "watcher/act_open.c": [
         ("reopened with less than it had", "(request->act != ACT_REOPEN || lost_nothing(context, request, session, &outcome->err))", "true"),
-        ("opened beside another", " && step_others_closed(context, request->target, -1, &outcome->err) &&", " &&"),
+        ("opened beside another", "        step_others_closed(context, request->target, -1, &outcome->err) &&", ""),
         ("opened before what it received is applied", " && step_drain(session, &outcome->err) &&", " &&"),
+        ("what was begun goes on beside one that refuses us", " && step_old_is_away(context, request, &outcome->err) &&", " &&"),
         ("opened while it waits for replicas", "step_go_alone(context, request, session, &outcome->err)", "true"),
         ("commits that wait are told", "lossless ? step_fence_waiting(", "false ? step_fence_waiting("),
         ("fenced by name, whoever answers", "step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&\n"
@@ -103,6 +104,7 @@ GUARDS = {
          "        !mark_row(session, request->epoch, err)) {"),
         ("proven by a commit", " || !barrier(session, request->epoch, err)) {", ") {"),
         ("the proof took part in it", "((status && text_equal(status, \"ON\")) ||", "(true ||"),
+        ("let go beside a rival that cannot be asked", "    if (request->rival_unheard) {", "    if (false) {"),
         ("off is recorded before it stops to wait",
          "        !reigns(session, request->epoch, err) || !step_record_sync(context, 0, err)) {",
          "        !reigns(session, request->epoch, err)) {"),
@@ -130,9 +132,11 @@ GUARDS = {
         ("a broken applier", "        if (now.error_number) {", "        if (now.error_number && false) {"),
         ("what is left to apply", "        if (!now.configured || now.left == 0) {", "        if (true) {"),
         ("caught up", "    return text_equal(db_cell(rows, 0, 0, NULL), \"0\") ||\n           err_set(err, ERR_TIMEOUT", "    return true ||\n           err_set(err, ERR_TIMEOUT"),
-        ("who refuses us lives", "return (!refuses_us && !open) ||", "return !open ||"),
-        ("who answers lives", "return (!refuses_us && !open) ||", "return !refuses_us ||"),
-        ("what was seen before a freeze", "    if (newest && clock_mono_ms() - newest->at_ms > ASKING_GAP_MS) {", "    if (false) {"),
+        ("who refuses us lives", "    if (refuses_us) {", "    if (false) {"),
+        ("who answers lives", "    return !open || err_set(", "    return true || err_set("),
+        ("what was seen before a freeze", "    if (newest && clock_mono_ms() - newest->began_ms > ASKING_GAP_MS) {", "    if (false) {"),
+        ("what was asked before a freeze", "clock_mono_ms() - newest->began_ms > ASKING_GAP_MS", "clock_mono_ms() - newest->at_ms > ASKING_GAP_MS"),
+        ("a promotion that was cut off goes on as one", "    if (request->told_as != ACT_PROMOTE ||", "    if (request->act != ACT_PROMOTE ||"),
         ("others closed", "i != target && i != old && other && other->outcome == PROBE_OK && !other->read_only", "false && old && target"),
     ],
     "watcher/sessions.c": [
@@ -147,6 +151,7 @@ GUARDS = {
     ],
     "watcher/intent.c": [
         ("a node that cannot be asked is not forgotten", "bool kept = watcher->settings->mode == MODE_LOSSLESS &&", "bool kept = false &&"),
+        ("a node that was not looked at since is not forgotten", "(flags & FLAG_BUSY) == 0", "actor_idle(watcher->actor)"),
     ],
     "watcher/obey.c": [
         ("so many must vouch", "        request->quorum = watcher->facts.quorum;\n", "        request->quorum = 1;\n"),

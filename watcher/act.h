@@ -28,6 +28,7 @@ struct act_request {
     uint64_t received[NODE_MAX];  // ... and how many transactions its relay log had received then
     int64_t lease_ms;         // monotonic: what cannot be undone is refused by the node from then on, 0: no limit
     bool unrecorded;          // lossless: it may go on though Redis does not record it
+    bool rival_unheard;       // lossless: another node may reign by now and cannot be asked: nobody is let go on alone
     char command_id[64];
     char by[64];
     int64_t decided_ms;  // monotonic

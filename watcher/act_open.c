@@ -23,7 +23,8 @@ void act_open(const struct act_context *context, const struct act_request *reque
         return;
     }
     if (step_go_alone(context, request, session, &outcome->err) && step_drain(session, &outcome->err) &&
-        step_license(session, &outcome->err) && step_others_closed(context, request->target, -1, &outcome->err) &&
+        step_license(session, &outcome->err) && step_old_is_away(context, request, &outcome->err) &&
+        step_others_closed(context, request->target, -1, &outcome->err) &&
         (request->act != ACT_REOPEN || lost_nothing(context, request, session, &outcome->err))) {
         outcome->reign = step_reign(context, session, request, false, &outcome->err);
     }

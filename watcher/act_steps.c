@@ -295,19 +295,25 @@ bool step_follow(const struct act_context *context, struct db_session *session, 
 }
 
 bool step_old_is_away(const struct act_context *context, const struct act_request *request, struct err *err) {
-    if (request->act != ACT_PROMOTE || request->old < 0) {
+    // A primary that is reopened because its promotion was cut off after the epoch row: that goes on here.
+    if (request->told_as != ACT_PROMOTE || request->old < 0) {
         return true;
     }
     const char *name = context->settings->nodes[request->old].name;
     AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)request->old);
-    if (newest && clock_mono_ms() - newest->at_ms > ASKING_GAP_MS) {
+    // When that look ended proves nothing: a frozen watcher ends it when it thaws.
+    if (newest && clock_mono_ms() - newest->began_ms > ASKING_GAP_MS) {
         return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen", name);
     }
     // A server that answers and does not let us look lives, and may take the writes of others. One that restarted is
     // closed.
     bool refuses_us = newest && newest->outcome != PROBE_OK && observation_alive(newest);
     bool open = newest && newest->outcome == PROBE_OK && text_equal(newest->uuid, request->old_uuid) && !newest->read_only;
-    return (!refuses_us && !open) || err_set(err, ERR_FAILED, 0, "%s answers again", name);
+    if (refuses_us) {
+        return err_set(err, ERR_FAILED, 0, "%s lives and turns this watcher away (%s): look at it, or stop it", name,
+                       newest->error);
+    }
+    return !open || err_set(err, ERR_FAILED, 0, "%s answers again", name);
 }
 
 bool step_others_closed(const struct act_context *context, int target, int old, struct err *err) {

@@ -116,6 +116,9 @@ static bool barrier(struct db_session *session, uint64_t epoch, struct err *err)
 }
 
 static void give_up(const struct act_context *context, const struct act_request *request) {
+    if (request->rival_unheard) {
+        return;  // it waits, as rules 149 and 151 have it, until somebody acknowledges or a person decides
+    }
     AUTO_SESSION struct db_session *session = NULL;  // the other one may wait for ever
     struct err ignored = {0};                        // what does not succeed is found by rule 152
     (void)(step_open(context, request->target, request->target_uuid, &session, &ignored) &&

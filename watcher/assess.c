@@ -353,11 +353,12 @@ static void judge_follower(struct view *view, int node) {
     facts->doubted = memory->forked_ms != 0;
 }
 
-// One that answers may be slow to say what is in its tables, or somebody locks them. Without tables, or without data, it
-// has nothing to say.
+// One that answers may be slow to say what is in its tables, somebody locks them, or the row that would tell is still on
+// its way to the disk. Without tables, or without data, it has nothing to say.
 static bool told(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
-    return it && assess_up(view, node) && (it->relevo_known || it->rows_absent || gtid_empty(it->executed));
+    return it && assess_up(view, node) && it->row_state == ROW_SETTLED &&
+           (it->relevo_known || it->rows_absent || gtid_empty(it->executed));
 }
 
 static void count_others(struct view *view) {

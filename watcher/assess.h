@@ -146,6 +146,7 @@ struct node_memory {
     uint64_t vouch_epoch;     // 0: it does not vouch
     uint64_t vouch_received;  // transactions in its relay log's set; fewer later: it was thrown away
     uint64_t unacked, acked;  // of the primary: as seen last
+    bool unacked_known;       // ... in this life of it, since acknowledgements are waited for
 };
 
 struct memory {

@@ -117,11 +117,13 @@ static enum sync_view judge_sync(struct view *view, const struct observation *pr
         view->memory->enough_acks_ms = view->in->now_ms;
     }
     bool since = primary->began_ms >= view->in->sync_ms;  // else it may be seen as it was before
-    bool let_through = same_life && primary->semisync.unacked > memory->unacked;
+    memory->unacked_known &= same_life;
+    bool let_through = memory->unacked_known && primary->semisync.unacked > memory->unacked;
     view->facts.let_through = recorded(view) && since && let_through ? primary->semisync.unacked - memory->unacked : 0;
     bool strict = primary->semisync.source_strict && (!primary->relevo_known || primary->epoch_sync);
     memory->boot_s = primary->boot_s;
     memory->unacked = since ? primary->semisync.unacked : memory->unacked;
+    memory->unacked_known |= since;
     bool stuck = in_vain || (primary->semisync.source_on &&
                              view->in->now_ms - view->memory->enough_acks_ms > ACK_PATIENCE_MS);
     if (recorded(view) && since && (!strict || let_through)) {

@@ -132,3 +132,8 @@ unsigned flags_now(const struct watcher *watcher) {
                 : 0u) |
            (fit ? FLAG_TARGET_FIT : 0u);
 }
+
+bool rival_unheard(const struct watcher *watcher) {
+    return watcher->settings->mode == MODE_LOSSLESS && watcher->facts.view == PRIMARY_OPEN &&
+           (flags_now(watcher) & (FLAG_UNCERTAIN | FLAG_RECALLED)) != 0;
+}

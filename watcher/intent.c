@@ -57,8 +57,10 @@ static void tell_unfinished(struct watcher *watcher) {
 
 void intent_clear(struct watcher *watcher) {
     // Lossless mode: a node that may have been opened, and cannot be asked, must not be forgotten (rule 151).
-    bool kept = watcher->settings->mode == MODE_LOSSLESS && (flags_now(watcher) & FLAG_UNCERTAIN) != 0;
-    bool settled = watcher->facts.view == PRIMARY_OPEN && actor_idle(watcher->actor) && !kept;
+    unsigned flags = flags_now(watcher);
+    bool kept = watcher->settings->mode == MODE_LOSSLESS && (flags & FLAG_UNCERTAIN) != 0;
+    // Not busy: that node was looked at since the attempt to open it ended.
+    bool settled = watcher->facts.view == PRIMARY_OPEN && (flags & FLAG_BUSY) == 0 && !kept;
     if (settled && *watcher->state.intent && watcher->leads) {
         tell_unfinished(watcher);
     }

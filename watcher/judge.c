@@ -78,12 +78,6 @@ static void judge_switchover(struct watcher *watcher, const struct command *comm
     }
 }
 
-// Lossless mode: another node may be the primary by now, and cannot be asked (rules 149, 151, 533, 535).
-static bool rival_unheard(const struct watcher *watcher) {
-    return watcher->settings->mode == MODE_LOSSLESS && watcher->facts.view == PRIMARY_OPEN &&
-           (flags_now(watcher) & (FLAG_UNCERTAIN | FLAG_RECALLED)) != 0;
-}
-
 // A person says that the node that may reign in the primary's place is surely stopped.
 static void judge_rival_stopped(struct watcher *watcher, const struct command *command) {
     if (!text_equal(command->confirm, command->node)) {

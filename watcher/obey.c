@@ -101,6 +101,7 @@ static void submit_sync(struct watcher *watcher, const struct decision *decision
                                   .old = -1,
                                   .epoch = watcher->state.epoch,
                                   .lease_ms = watcher->lease.held_until_ms,
+                                  .rival_unheard = rival_unheard(watcher),
                                   .decided_ms = watcher->now_ms};
     (void)text_copy(request.target_uuid, sizeof request.target_uuid, watcher->state.primary_uuid);
     (void)text_copy(request.why, sizeof request.why, watcher->state.why);

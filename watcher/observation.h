@@ -21,6 +21,9 @@ struct semisync {
     bool replica_acks;   // its receiver does
 };
 
+// Of relevo.epoch. A row that was on its way may have come right after the rows were read: the next look tells.
+enum row_state { ROW_SETTLED, ROW_SETTLES, ROW_PENDING };
+
 struct observation {
     atomic_uint holders;
     uint64_t serial;   // of this node, rising
@@ -57,6 +60,7 @@ struct observation {
 
     bool relevo_known;       // relevo.epoch could be read
     bool rows_absent;        // there is no such table
+    enum row_state row_state;  // a row that is being written there may turn up yet
     bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one
     int64_t relevo_wall_ms;  // when; the relevo tables are read less often than the rest
     uint64_t epoch;          // newest row of relevo.epoch, 0 if none

@@ -46,7 +46,12 @@ static const struct rule cluster_rules[] = {
      .target = TARGET_ASKED, .why = MSG_WHY_ASKED_FORCE},
 
     // Nobody is promoted in maintenance: that the primary goes on alone costs nothing, that it hangs costs all writes.
-    {.id = 128, .yes = FLAG_MAINTENANCE, .no = FLAG_UNCERTAIN | FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
+    // Unless somebody else may reign (149, 151).
+    {.id = 126, .yes = FLAG_MAINTENANCE | FLAG_RECALLED, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
+     .why = MSG_WHY_STUCK_RECALLED},
+    {.id = 127, .yes = FLAG_MAINTENANCE | FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
+     .why = MSG_WHY_STUCK_UNCERTAIN},
+    {.id = 128, .yes = FLAG_MAINTENANCE, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
      .act = ACT_UNSYNC, .target = TARGET_PRIMARY, .why = MSG_WHY_SYNC_STUCK},
     {.id = 130, .yes = FLAG_MAINTENANCE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE},
 

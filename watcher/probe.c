@@ -63,6 +63,10 @@ enum { COUNT_UNACKED, COUNT_ACKED, COUNT_WAITING, COUNT_REPLICAS, COUNT_BOOT_S, 
 enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a plugin is missing */ };
 
 #define MARKED "EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')"
+// A server that hangs in a commit (a full disk) finishes a row of ours though we gave it up (act_reign.c).
+#define PENDING                                                                                           \
+    "(SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_INFO LIKE 'INSERT INTO relevo.epoch%'" \
+    " AND PROCESSLIST_USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1))"
 #define RELEVO_COLUMNS(X)                                    \
     X("e.epoch", "epoch")                                    \
     X("e.rule", "rule")                                      \
@@ -71,6 +75,7 @@ enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a
     X("e.primary_name", "primary_name")                      \
     X("h.ts_ms", "ts_ms")                                    \
     X("(SELECT " REIGNS_SQL " FROM relevo.epoch)", "reigns") \
+    X(PENDING, "pending")                                    \
     X(MARKED, "marked")
 #define RELEVO_TABLES                                                                                                 \
     " FROM (SELECT 1) AS one"                                                                                         \
@@ -78,6 +83,7 @@ enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a
     " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
 // A copy that is half-way may not have those tables yet.
 #define MARK_COLUMNS(X) X(MARKED, "marked")
+#define ANY_COLUMNS(X) X("COUNT(*)", "rows")
 
 struct question {
     const char *sql;
@@ -95,6 +101,7 @@ static const struct question node_question = QUESTION(NODE_COLUMNS, NODE_TABLES)
 static const struct question lossless_question = QUESTION(SEMISYNC_COLUMNS, SEMISYNC_TABLES);
 static const struct question relevo_question = QUESTION(RELEVO_COLUMNS, RELEVO_TABLES);
 static const struct question mark_question = QUESTION(MARK_COLUMNS, "");
+static const struct question any_question = QUESTION(ANY_COLUMNS, " FROM relevo.epoch");
 
 static bool ask(struct db_session *session, int64_t timeout_ms, const struct question *question, struct db_rows **ret,
                 struct err *err) {
@@ -258,6 +265,17 @@ static bool marked(struct db_session *session, int64_t timeout_ms) {
     return !ask(session, timeout_ms, &mark_question, &rows, &ignored) || number_of(rows, "marked") != 0;
 }
 
+static bool absent(const struct err *err) {
+    return err->number == NO_SUCH_TABLE || err->number == NO_SUCH_SCHEMA;
+}
+
+// The other table says nothing of reigns.
+static bool no_epochs(struct db_session *session, int64_t timeout_ms) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    struct err err = {0};
+    return !ask(session, timeout_ms, &any_question, &rows, &err) && absent(&err);
+}
+
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
                       struct observation *observation) {
     struct err err = {0};
@@ -270,10 +288,13 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     }
     if (ask(session, timeout_ms, &relevo_question, &rows, &err)) {
         observation->half_rebuilt = number_of(rows, "marked") != 0;
+        observation->row_state = number_of(rows, "pending")              ? ROW_PENDING
+                                   : earlier && earlier->row_state == ROW_PENDING ? ROW_SETTLES
+                                                                           : ROW_SETTLED;
         read_relevo(rows, observation);
         return;
     }
-    observation->rows_absent = err.number == NO_SUCH_TABLE || err.number == NO_SUCH_SCHEMA;
+    observation->rows_absent = absent(&err) && no_epochs(session, timeout_ms);
     if (known && db_alive(session)) {
         observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
     }
@@ -282,6 +303,7 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
     observation->half_rebuilt = earlier->half_rebuilt;
     observation->rows_absent = earlier->rows_absent;
+    observation->row_state = earlier->row_state;
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;
     observation->epoch = earlier->epoch;

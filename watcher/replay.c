@@ -131,7 +131,8 @@ static void tell_cluster(struct replay *replay, const struct decision *decision)
 
 static void tell_node(struct replay *replay, int node, const struct decision *decision) {
     char why[NODE_WHY_SIZE], line[NODE_WHY_SIZE + 100];
-    msg_render(decision->why, replay->lang, KVS(KV("node", replay->names[node])), why, sizeof why);
+    msg_render(decision->why, replay->lang, KVS(KV("node", replay->names[node]), KV("primary", replay->state.primary)), why,
+               sizeof why);
     (void)text_format(line, sizeof line, "%9.3f s  %-10s rule %d: %s → %s",
                       (double)(replay->now_ms - replay->began_ms) / 1000, replay->names[node], decision->rule, why,
                       act_name(decision->act));

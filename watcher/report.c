@@ -25,10 +25,12 @@ void report_event(struct watcher *watcher, enum event_type type, enum severity s
 
 void report_missing(const struct watcher *watcher, char *out, size_t size_bytes) {
     *out = '\0';
+    bool unheard = rival_unheard(watcher);
     for (int i = 0; i < watcher->count; i++) {
         bool stands_alone = watcher->facts.primary < 0 || i == watcher->facts.primary;
         bool missing = stands_alone ? watcher->facts.nodes[i].reach != REACH_UP
                                     : watcher->facts.nodes[i].standing != STANDING_STREAMING;
+        missing |= unheard && !watcher->facts.nodes[i].told;
         size_t used = strlen(out);
         if (missing) {
             (void)text_format(out + used, size_bytes - used, "%s%s", used ? ", " : "", watcher->names[i]);

@@ -111,7 +111,7 @@ static void take_sync(struct watcher *watcher, const struct act_outcome *outcome
     if (outcome->ok && request->act == ACT_SYNC && request->epoch == watcher->state.epoch) {
         watcher->state.sync_epoch = request->epoch;
         watcher->sync_ms = watcher->now_ms;
-        watcher->memory.nodes[request->target].unacked = UINT64_MAX;  // counted from here
+        watcher->memory.nodes[request->target].unacked_known = false;  // counted from here
     }
     watcher->leaving &= !outcome->ok;
     watcher->sync_rest_ms = outcome->ok ? 0 : watcher->now_ms + SYNC_REST_MS;

@@ -94,6 +94,7 @@ static inline const char *node_shown(const struct watcher *watcher, int node) {
 
 // flags.c
 unsigned flags_now(const struct watcher *watcher);
+bool rival_unheard(const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
 int preferred_node(const struct watcher *watcher);                   // -1: none
 int target_node(const struct watcher *watcher, enum target target);  // whom a rule means, -1: none
 void remember_failover(struct watcher *watcher);                     // for the failover limit

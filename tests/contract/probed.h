@@ -55,4 +55,5 @@ static inline void probed_each(const struct observation *it, probed_fn *each, vo
     probed_number(each, arg, "applier_error", (uint64_t)it->applier_errno);
     probed_number(each, arg, "unacked", it->semisync.unacked);
     probed_number(each, arg, "epoch", it->epoch);
+    probed_number(each, arg, "row_state", it->row_state);
 }

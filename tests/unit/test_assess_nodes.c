@@ -24,6 +24,13 @@ static void who_answers_has_told_only_when_its_rows_are_known(void **state) {
     b->rows_absent = true;
     assert_true(cluster_judge(&it).nodes[NODE_B].told);
     b->half_rebuilt = b->rows_absent = false;
+    b->relevo_known = true;
+    for (enum row_state row = ROW_SETTLED; row <= ROW_PENDING; row++) {
+        b->row_state = row;
+        assert_int_equal(cluster_judge(&it).nodes[NODE_B].told, row == ROW_SETTLED);
+    }
+    b->row_state = ROW_SETTLED;
+    b->relevo_known = false;
     cluster_gtids(b, "", "");
     assert_true(cluster_judge(&it).nodes[NODE_B].told);
     (void)cluster_see(&it, NODE_B, PROBE_REFUSED);

@@ -197,6 +197,41 @@ static void a_primary_that_does_not_wait_as_recorded_is_loose(void **state) {
     assert_int_equal(cluster_judge(&before).sync, SYNC_ON);  // seen before it was told to wait
 }
 
+// Nor does a watcher that has just started know since when.
+static void what_was_let_through_earlier_is_no_news(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = lossless_of(2);
+    it.memory.nodes[NODE_A] = (struct node_memory){0};
+    it.sync_ms = it.now_ms + 150;  // the first look is older than what the hash says
+    for (int look = 0; look < 3; look++) {
+        it.now_ms += 100;
+        waits(&it, UUID_A ":1-10")->semisync.unacked = 3;
+        struct facts facts = cluster_judge(&it);
+        assert_int_equal(facts.sync, SYNC_ON);
+        assert_int_equal(facts.let_through, 0);
+    }
+    AUTO_CLUSTER struct cluster restored = lossless_of(2);
+    struct node_memory *a = &restored.memory.nodes[NODE_A];
+    *a = (struct node_memory){.boot_s = a->boot_s, .vouch_epoch = 1};  // assess_restore(): it vouched once
+    restored.now_ms += 100;
+    waits(&restored, UUID_A ":1-10")->semisync.unacked = 3;
+    assert_int_equal(cluster_judge(&restored).let_through, 0);
+    restored.now_ms += 100;
+    waits(&restored, UUID_A ":1-10")->semisync.unacked = 5;
+    assert_int_equal(cluster_judge(&restored).let_through, 2);
+    AUTO_CLUSTER struct cluster restarted = lossless_of(2);
+    for (int look = 0; look < 2; look++) {
+        restarted.now_ms += 100;
+        restarted.sync_ms = restarted.now_ms + (look == 0 ? 50 : -50);
+        struct observation *seen = waits(&restarted, UUID_A ":1-10");
+        seen->boot_s++;
+        seen->semisync.unacked = 3;
+        assert_int_equal(cluster_judge(&restarted).let_through, 0);
+        seen->boot_s--;
+        restarted.memory.nodes[NODE_A].boot_s = seen->boot_s + 1;
+    }
+}
+
 static void a_primary_that_waits_in_vain_is_stuck(void **state) {
     (void)state;
     for (int recorded = 0; recorded < 2; recorded++) {
@@ -366,6 +401,7 @@ int main(void) {
         cmocka_unit_test(of_three_both_replicas_must_vouch),
         cmocka_unit_test(a_primary_that_does_not_wait_as_recorded_is_loose),
         cmocka_unit_test(a_primary_that_hears_nothing_is_stuck),
+        cmocka_unit_test(what_was_let_through_earlier_is_no_news),
         cmocka_unit_test(a_primary_that_waits_in_vain_is_stuck),
         cmocka_unit_test(waiting_is_due_when_enough_keep_up),
         cmocka_unit_test(what_was_seen_before_is_not_loose),

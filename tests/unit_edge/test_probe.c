@@ -283,6 +283,42 @@ static void tables_that_are_not_there_are_no_secret(void **state) {
     }
 }
 
+// Without the heartbeats the rows cannot be read together, but those that tell of reigns are there.
+static void heartbeats_that_are_not_there_tell_nothing(void **state) {
+    (void)state;
+    server.mark = unmarked;
+    server.relevo = reign;
+    server.fails = (struct err){.kind = ERR_FAILED, .number = 1146};
+    server.fails_only = "relevo.heartbeat";
+    AUTO_OBSERVATION struct observation *it = observation_new();
+    probe_ask_relevo(NULL, 1000, NULL, it);
+    assert_false(it->relevo_known || it->rows_absent);
+}
+
+// A look that finds it gone may have read the rows a moment before it came.
+static void a_row_that_is_being_written_may_turn_up_yet(void **state) {
+    (void)state;
+    static const struct column writing[] = {{"epoch", "7"}, {"pending", "1"}, {"marked", "0"}, {NULL, NULL}};
+    static const struct {
+        const struct column *answer;
+        enum row_state row;
+    } looks[] = {{reign, ROW_SETTLED}, {writing, ROW_PENDING}, {writing, ROW_PENDING}, {reign, ROW_SETTLES}, {reign, ROW_SETTLED}};
+    server.mark = unmarked;
+    struct observation *earlier = NULL;
+    for (size_t i = 0; i < COUNT_OF(looks); i++) {
+        server.relevo = looks[i].answer;
+        struct observation *it = observation_new();
+        probe_ask_relevo(NULL, 1000, earlier, it);
+        assert_int_equal(it->row_state, looks[i].row);
+        AUTO_OBSERVATION struct observation *kept = observation_new();
+        probe_keep_relevo(it, kept);
+        assert_int_equal(kept->row_state, looks[i].row);
+        observation_release(earlier);
+        earlier = it;
+    }
+    observation_release(earlier);
+}
+
 // The tables go when a copy begins: then the mark is asked for alone.
 static void rows_that_are_gone_leave_the_mark(void **state) {
     (void)state;
@@ -326,6 +362,8 @@ static void a_server_that_does_not_say_who_is_there_is_not_used(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_primary_has_no_receiver, set_up),
+        cmocka_unit_test_setup(heartbeats_that_are_not_there_tell_nothing, set_up),
+        cmocka_unit_test_setup(a_row_that_is_being_written_may_turn_up_yet, set_up),
         cmocka_unit_test_setup(an_unreadable_set_is_no_empty_one, set_up),
         cmocka_unit_test_setup(an_error_is_told_from_death, set_up),
         cmocka_unit_test_setup(how_a_server_waits_is_read, set_up),
