@@ -16,6 +16,7 @@ enum {
     SETTLE_QUIET_MS = 30,
     SETTLE_MOST_MS = 500,
     STOP_MS = 10000,         // a receiver that is connecting to a frozen host takes a while to stop
+    LOOK_MS = 1000,          // of a prober at a silent server
     DRAIN_STALL_MS = 30000,  // no transaction applied for this long: give up
     MYSQL_LOCK_WAIT = 1205,
     MYSQL_NO_SUCH_THREAD = 1094,
@@ -294,6 +295,11 @@ bool step_follow(const struct act_context *context, struct db_session *session, 
            db_exec(session, STATEMENT_MS, statement, err) && db_exec(session, STOP_MS, "START REPLICA", err);
 }
 
+// Of a silent server each look takes a second, and those that are further apart than that still count.
+static int64_t asked_within_ms(const struct settings *settings) {
+    return ASKING_GAP_MS + (settings->probe_ms > LOOK_MS ? settings->probe_ms - LOOK_MS : 0);
+}
+
 bool step_old_is_away(const struct act_context *context, const struct act_request *request, struct err *err) {
     // A primary that is reopened because its promotion was cut off after the epoch row: that goes on here.
     if (request->told_as != ACT_PROMOTE || request->old < 0) {
@@ -302,13 +308,14 @@ bool step_old_is_away(const struct act_context *context, const struct act_reques
     const char *name = context->settings->nodes[request->old].name;
     AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)request->old);
     // When that look ended proves nothing: a frozen watcher ends it when it thaws.
-    if (newest && clock_mono_ms() - newest->began_ms > ASKING_GAP_MS) {
+    if (newest && clock_mono_ms() - newest->began_ms > asked_within_ms(context->settings)) {
         return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen", name);
     }
     // A server that answers and does not let us look lives, and may take the writes of others. One that restarted is
-    // closed.
+    // closed. (Of a promotion that goes on the uuid that is recorded is the target's own.)
     bool refuses_us = newest && newest->outcome != PROBE_OK && observation_alive(newest);
-    bool open = newest && newest->outcome == PROBE_OK && text_equal(newest->uuid, request->old_uuid) && !newest->read_only;
+    bool the_old_one = newest && (request->act == ACT_REOPEN || text_equal(newest->uuid, request->old_uuid));
+    bool open = the_old_one && newest->outcome == PROBE_OK && !newest->read_only;
     if (refuses_us) {
         return err_set(err, ERR_FAILED, 0, "%s lives and turns this watcher away (%s): look at it, or stop it", name,
                        newest->error);
