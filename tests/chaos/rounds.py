@@ -80,7 +80,8 @@ class Rounds:
         cluster.wait_redis()
         cluster.make_tester()
         cluster.prepare_traffic()
-        cluster.sql(cluster.primary(), f"DELETE FROM {SCHEMA}.{TABLE}")
+        wait_until(lambda: cluster.sql(cluster.primary(), f"DELETE FROM {SCHEMA}.{TABLE}") is not None, 30,
+                   "the rows of the round before are deleted")
         self.excuses, self.notes = [], []
         self.hand.begin(cluster.next_write_id())
         before, epoch = checker.restarts(), int(cluster.state()["epoch"])

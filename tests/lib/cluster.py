@@ -240,6 +240,10 @@ class Cluster:
 
     def prepare_traffic(self):
         """A schema and an ordinary account (no special privilege) for clients that write."""
+        # A switchover back to the preferred node may come in between.
+        wait_until(self._traffic_prepared, 30, "the primary takes the schema of the clients")
+
+    def _traffic_prepared(self):
         with self.session(self.primary()) as session:
             for statement in ("CREATE DATABASE IF NOT EXISTS traffic",
                               "CREATE TABLE IF NOT EXISTS traffic.writes (id BIGINT PRIMARY KEY, port INT NOT NULL,"
@@ -248,6 +252,7 @@ class Cluster:
             rows(session, "CREATE USER IF NOT EXISTS traffic@'%%' IDENTIFIED BY %s REQUIRE SSL",
                  (self.env["TRAFFIC_PASSWORD"],))
             rows(session, "GRANT SELECT, INSERT, UPDATE, DELETE ON traffic.* TO traffic@'%'")
+        return True
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
