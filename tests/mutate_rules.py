@@ -2,6 +2,7 @@
 """Takes away one safety rule at a time and demands that a unit test notices.
 
     make mutants        every mutant, a table of what killed it; fails if one survives
+    ONLY='rule 128' make mutants        those in whose file and name these words are
 
 A mutant is watcher/policy.c without one row, or with one column or flag of a row gone, or another pure file of the watcher
 with one guard gone. It is compiled and linked in front of libpure.a, so that nothing but that file differs. A column may
@@ -21,6 +22,7 @@ OUT, CC, CFLAGS = (os.environ.get(name, "") for name in ("OUT", "CC", "CFLAGS"))
 CFLAGS = shlex.split(CFLAGS)
 WHERE = f"{OUT}/mutants"
 JOBS = int(os.environ.get("MUTANT_JOBS", "2"))
+ONLY = os.environ.get("ONLY", "")
 TIMEOUT_S = 240
 POLICY = "watcher/policy.c"
 TESTS = {
@@ -354,7 +356,7 @@ def main():
     for test in sorted({test for tests in TESTS.values() for test in tests}):
         subprocess.run([CC, *CFLAGS, "-c", "-o", f"{WHERE}/{test}.o", f"tests/unit/{test}.c"], check=True)
     subprocess.run([CC, *CFLAGS, "-c", "-o", f"{WHERE}/policy_digest.o", "tests/policy_digest.c"], check=True)
-    every = list(mutants())
+    every = [it for it in mutants() if ONLY in f"{it[0]} {it[1]}"]
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         killers = list(pool.map(lambda it: killer_of(it[0], it[1][0], it[1][2]), enumerate(every)))
     for (path, name, _), killer in zip(every, killers):

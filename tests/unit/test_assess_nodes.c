@@ -33,6 +33,8 @@ static void who_answers_has_told_only_when_its_rows_are_known(void **state) {
     b->relevo_known = false;
     cluster_gtids(b, "", "");
     assert_true(cluster_judge(&it).nodes[NODE_B].told);
+    it.now_ms += 10000;  // what it said last is long ago
+    assert_false(cluster_judge(&it).nodes[NODE_B].told);
     (void)cluster_see(&it, NODE_B, PROBE_REFUSED);
     assert_false(cluster_judge(&it).nodes[NODE_B].told);
 }
