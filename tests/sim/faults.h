@@ -31,7 +31,7 @@
     X(FAULT_REDIS_EMPTY, "redis emptied", 3, redis, redis_back)                                                       \
     X(FAULT_WALL, "clock jumps", 3, wall, none)     /* of process a, by much ms */                                    \
     X(FAULT_LATE, "late ticks", 3, late, late_back) /* of watcher a, up to much ms, for ms */                         \
-    X(FAULT_HANG, "loop hangs", 0, hang, none)      /* of watcher a, for ms */                                        \
+    X(FAULT_HANG, "loop hangs", 2, hang, none)      /* of watcher a, for ms */                                        \
     X(FAULT_HAND_STOP, "hand: stop replica", 2, hand_stop, none)                                                      \
     X(FAULT_HAND_OPEN, "hand: open", 2, hand_open, none)                                                              \
     X(FAULT_HAND_CLOSE, "hand: close", 2, hand_close, none)                                                           \
@@ -39,8 +39,8 @@
     X(FAULT_HAND_WRITE, "hand: write", 0, hand_write, none)       /* a transaction of node a's own, closed or not */  \
     X(FAULT_HAND_REIGN, "hand: newer reign", 0, hand_reign, none) /* node a holds the row of another epoch */         \
     X(FAULT_HAND_FORGET, "hand: no reigns", 0, hand_forget, none) /* node a's rows of relevo.epoch are deleted there */ \
-    X(FAULT_LOCK_ROWS, "hand: rows locked", 0, lock_rows, none) /* for ms node a's rows of relevo cannot be read */ \
-    X(FAULT_SLOW_STOP, "slow stop", 0, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
+    X(FAULT_LOCK_ROWS, "hand: rows locked", 4, lock_rows, none) /* for ms node a's rows of relevo cannot be read */ \
+    X(FAULT_SLOW_STOP, "slow stop", 3, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
     X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead,                                                              \
       mislead_back)                                /* who connects to node a anew reaches node b */                   \

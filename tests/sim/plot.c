@@ -35,7 +35,7 @@ static struct fault draw(uint64_t *random, const struct plot *plot, int64_t at_m
     struct fault fault = {.kind = (enum fault_kind)kind, .at_ms = at_ms, .ms = a_while(random)};
     bool hosts = kind == FAULT_CUT || kind == FAULT_PART || kind == FAULT_DELAY || kind == FAULT_ISOLATE;
     bool watcher = kind == FAULT_KILL_WATCHER || kind == FAULT_STOP_WATCHER || kind == FAULT_PAUSE_WATCHER ||
-                   kind == FAULT_LATE || kind == FAULT_WALL;
+                   kind == FAULT_LATE || kind == FAULT_WALL || kind == FAULT_HANG;
     fault.a = hosts     ? host_of(random, plot)
               : watcher ? (int)pick(random, 0, plot->watchers - 1)
                         : (int)pick(random, 0, plot->nodes) % plot->nodes;
@@ -47,6 +47,7 @@ static struct fault draw(uint64_t *random, const struct plot *plot, int64_t at_m
                  : kind == FAULT_DELAY ? pick(random, 5, 400)
                  : kind == FAULT_LAG   ? pick(random, 10, 400)
                  : kind == FAULT_LATE  ? pick(random, 20, 1500)
+                 : kind == FAULT_SLOW_STOP ? pick(random, 20, 1500)
                                        : pick(random, 1, 16);
     if ((kind == FAULT_KILL || kind == FAULT_STOP) && pick(random, 0, 2) == 0) {
         fault.ms = 0;
