@@ -115,7 +115,7 @@ unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
 # The simulation: the watcher as it ships, its threads and clocks made virtual by shim.h, over a model of everything else.
 # The model and the files of the watcher are compiled apart from the services' objects.
 SIM_SEEDS ?= 1 3000
-SIM_SECONDS ?= 8
+SIM_SECONDS ?= 25
 SIM_REAL := common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox watcher_main),$(WATCHER))
 SIM_MODEL := $(patsubst %.c,%,$(wildcard tests/sim/*.c))
 SIM_OBJECTS := $(patsubst %,$(OUT)/sim/%.o,$(SIM_REAL) $(SIM_MODEL))
