@@ -288,9 +288,9 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     }
     if (ask(session, timeout_ms, &relevo_question, &rows, &err)) {
         observation->half_rebuilt = number_of(rows, "marked") != 0;
-        observation->row_state = number_of(rows, "pending")              ? ROW_PENDING
-                                   : earlier && earlier->row_state == ROW_PENDING ? ROW_SETTLES
-                                                                           : ROW_SETTLED;
+        bool pending = number_of(rows, "pending") != 0;
+        bool was_pending = earlier && earlier->row_state == ROW_PENDING;
+        observation->row_state = pending ? ROW_PENDING : was_pending ? ROW_SETTLES : ROW_SETTLED;
         read_relevo(rows, observation);
         return;
     }

@@ -228,7 +228,6 @@ static void report_idle_events(struct watcher *watcher) {
     watcher->idle_events = count;
 }
 
-// One write that fails is the business of a switchover or of the phase; trouble is what lasts.
 // Lossless mode: clients were told "committed" though no replica had it. Once in a while, with all since the last time.
 static void report_let_through(struct watcher *watcher) {
     watcher->let_through += watcher->leads ? watcher->facts.let_through : 0;
@@ -242,6 +241,7 @@ static void report_let_through(struct watcher *watcher) {
     watcher->let_through_ms = watcher->now_ms;
 }
 
+// One write that fails is the business of a switchover or of the phase; trouble is what lasts.
 void report_health(struct watcher *watcher) {
     char error[160];
     int64_t failing_ms = journal_failing_ms(watcher->journal, error, sizeof error);

@@ -43,11 +43,11 @@ static struct fault draw(uint64_t *random, const struct plot *plot, int64_t at_m
     if (hosts && fault.a == fault.b) {
         fault.b = HOST_WATCHER;
     }
+    bool slows = kind == FAULT_LATE || kind == FAULT_SLOW_STOP;
     fault.much = kind == FAULT_WALL    ? pick(random, -60000, 60000)
                  : kind == FAULT_DELAY ? pick(random, 5, 400)
                  : kind == FAULT_LAG   ? pick(random, 10, 400)
-                 : kind == FAULT_LATE  ? pick(random, 20, 1500)
-                 : kind == FAULT_SLOW_STOP ? pick(random, 20, 1500)
+                 : slows               ? pick(random, 20, 1500)
                                        : pick(random, 1, 16);
     if ((kind == FAULT_KILL || kind == FAULT_STOP) && pick(random, 0, 2) == 0) {
         fault.ms = 0;
