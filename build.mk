@@ -108,6 +108,11 @@ $(OUT)/tests/unit_edge/test_sessions: tests/unit_edge/test_sessions.c $(call obj
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 
+# And this one.
+$(OUT)/tests/unit_edge/test_journal: tests/unit_edge/test_journal.c $(call objects,watcher/journal common/clock) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
 # Each test program prints cmocka's own lines; the first failure stops the run.
 unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
 	@set -e; for t in $^; do echo "== $${t##*/}"; $$t; done

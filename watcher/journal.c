@@ -30,29 +30,43 @@ struct journal {
     pthread_mutex_t lock;  // guards all below but session
     pthread_cond_t changed;
     bool stopping;
+    bool due;  // asked while the thread was at work: it shall not rest before it has looked again
     struct target target;
     struct journal_row rows[ROWS_MAX];
     size_t row_count;
     int64_t failing_since_ms;  // monotonic, 0: the last heartbeat went well
     char error[160];
+    bool counted;  // the next is this target's; not a matter of the session, which may outlast a short absence
     unsigned idle_events;
     struct db_session *session;  // belongs to the thread, as do the next
     char session_uuid[NODE_UUID_SIZE];
     bool looked;  // on this session: that no write of an earlier one hangs
 };
 
-static void count_idle_events(struct journal *journal) {
+static bool same_target(const struct target *a, const struct target *b) {
+    return text_equal(a->uuid, b->uuid) && text_equal(a->name, b->name);
+}
+
+static void count_idle_events(struct journal *journal, const struct target *target) {
+    pthread_mutex_lock(&journal->lock);
+    bool counted = journal->counted;
+    pthread_mutex_unlock(&journal->lock);
     AUTO_TEXT char *text = NULL;
-    struct err ignored = {0};  // not worth a heartbeat
+    struct err ignored = {0};  // not worth a heartbeat; asked again with the next
     uint64_t count = 0;
-    if (db_value(journal->session, WRITE_MS,
-                 "SELECT COUNT(*) FROM information_schema.EVENTS WHERE STATUS = 'REPLICA_SIDE_DISABLED'", &text,
-                 &ignored) &&
-        text && text_to_u64(text, &count)) {
-        pthread_mutex_lock(&journal->lock);
-        journal->idle_events = (unsigned)count;
-        pthread_mutex_unlock(&journal->lock);
+    if (counted ||
+        !db_value(journal->session, WRITE_MS,
+                  "SELECT COUNT(*) FROM information_schema.EVENTS WHERE STATUS = 'REPLICA_SIDE_DISABLED'", &text,
+                  &ignored) ||
+        !text || !text_to_u64(text, &count)) {
+        return;
     }
+    pthread_mutex_lock(&journal->lock);
+    if (same_target(&journal->target, target)) {
+        journal->idle_events = (unsigned)count;
+        journal->counted = true;
+    }
+    pthread_mutex_unlock(&journal->lock);
 }
 
 static bool connected(struct journal *journal, const struct target *target, struct err *err) {
@@ -70,7 +84,6 @@ static bool connected(struct journal *journal, const struct target *target, stru
         return false;
     }
     (void)text_copy(journal->session_uuid, sizeof journal->session_uuid, target->uuid);
-    count_idle_events(journal);
     return true;
 }
 
@@ -172,24 +185,34 @@ static void once(struct journal *journal) {
     if (ok) {
         struct err ignored = {0};
         write_rows(journal, &target, &ignored);
+        count_idle_events(journal, &target);
     }
     pthread_mutex_lock(&journal->lock);
-    journal->failing_since_ms = ok ? 0 : journal->failing_since_ms ? journal->failing_since_ms : clock_mono_ms();
-    (void)text_copy(journal->error, sizeof journal->error, err.text);
+    if (same_target(&journal->target, &target)) {
+        journal->failing_since_ms = ok ? 0 : journal->failing_since_ms ? journal->failing_since_ms : clock_mono_ms();
+        (void)text_copy(journal->error, sizeof journal->error, err.text);
+    }
     pthread_mutex_unlock(&journal->lock);
+}
+
+// With the lock held.
+static void wake(struct journal *journal) {
+    journal->due = true;
+    pthread_cond_signal(&journal->changed);
 }
 
 static void *run(void *arg) {
     struct journal *journal = arg;
     pthread_mutex_lock(&journal->lock);
     while (!journal->stopping) {
+        journal->due = false;
         pthread_mutex_unlock(&journal->lock);
         once(journal);
         pthread_mutex_lock(&journal->lock);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += BEAT_MS / 1000;
-        if (!journal->stopping) {
+        if (!journal->stopping && !journal->due) {
             (void)pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
         }
     }
@@ -223,7 +246,7 @@ void journal_stop(struct journal *journal) {
     }
     pthread_mutex_lock(&journal->lock);
     journal->stopping = true;
-    pthread_cond_signal(&journal->changed);
+    wake(journal);
     pthread_mutex_unlock(&journal->lock);
     pthread_join(journal->thread, NULL);
     pthread_cond_destroy(&journal->changed);
@@ -234,18 +257,18 @@ void journal_stop(struct journal *journal) {
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch) {
     pthread_mutex_lock(&journal->lock);
-    bool moved = !text_equal(journal->target.uuid, uuid) || !text_equal(journal->target.name, name);
-    struct target *target = &journal->target;
+    struct target before = journal->target, *target = &journal->target;
     (void)text_copy(target->name, sizeof target->name, name);
     (void)text_copy(target->address, sizeof target->address, address);
     (void)text_copy(target->uuid, sizeof target->uuid, uuid);
     target->port = port;
     target->epoch = epoch;
-    if (moved) {
+    if (!same_target(target, &before)) {
         *journal->error = '\0';  // that was another server
         journal->failing_since_ms = 0;
         journal->idle_events = 0;
-        pthread_cond_signal(&journal->changed);
+        journal->counted = false;
+        wake(journal);
     }
     pthread_mutex_unlock(&journal->lock);
 }
@@ -257,7 +280,7 @@ void journal_add(struct journal *journal, const struct journal_row *row) {
         memmove(journal->rows, journal->rows + 1, journal->row_count * sizeof *journal->rows);
     }
     journal->rows[journal->row_count++] = *row;
-    pthread_cond_signal(&journal->changed);
+    wake(journal);
     pthread_mutex_unlock(&journal->lock);
 }
 

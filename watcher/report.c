@@ -221,11 +221,14 @@ void report_nodes(struct watcher *watcher) {
 
 static void report_idle_events(struct watcher *watcher) {
     unsigned count = journal_idle_events(watcher->journal);
-    if (count > 0 && count != watcher->idle_events) {
-        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->state.primary, 0, MSG_EVENTS_IDLE,
-                     KVS(KV("primary", watcher->state.primary), KVI("count", count)));
+    bool told = watcher->idle_epoch == watcher->state.epoch && watcher->idle_events == count;
+    if (count == 0 || told) {  // counted anew after each hiccup: that alone is no news
+        return;
     }
+    watcher->idle_epoch = watcher->state.epoch;
     watcher->idle_events = count;
+    report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->state.primary, 0, MSG_EVENTS_IDLE,
+                 KVS(KV("primary", watcher->state.primary), KVI("count", count)));
 }
 
 // Lossless mode: clients were told "committed" though no replica had it. Once in a while, with all since the last time.

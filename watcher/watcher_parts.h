@@ -75,7 +75,8 @@ struct watcher {
     bool write_trouble;
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
     int64_t let_through_ms;  // when some were told
-    unsigned idle_events;       // as told last
+    unsigned idle_events;    // as told last, of the reign that follows
+    uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
     struct recorder *recorder;  // borrowed, may be NULL
 };

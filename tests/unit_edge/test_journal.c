@@ -1,0 +1,309 @@
+// watcher/journal: that its thread never rests on what is out of date. The servers are the test's, and so is the rest:
+// it ends when somebody wakes the thread, never by itself, so that a wake that is lost is seen.
+#include "watcher/journal.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/mysql_port.h"
+#include "common/text.h"
+#include "tests/unit/unit.h"
+
+enum { A, B, NODES, PATIENCE_S = 10 };
+
+struct db_session {
+    int node;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool rests;      // the journal's thread
+    int held;        // the node whose next heartbeat does not end, -1: none
+    bool in_beat;    // it is under way
+    bool beat_fails;  // the held one, when it is let go
+    struct node {
+        int beats, rows, counts;
+        const char *idle_events;  // NULL: it does not tell
+        bool closed;              // it takes no writes
+    } node[NODES];
+} world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void set(bool *what, bool value) {
+    pthread_mutex_lock(&world.lock);
+    *what = value;
+    pthread_cond_broadcast(&world.changed);
+    pthread_mutex_unlock(&world.lock);
+}
+
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until) {
+    (void)until;
+    set(&world.rests, true);
+    int result = pthread_cond_wait(condition, lock);
+    set(&world.rests, false);
+    return result;
+}
+
+enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+    (void)err;
+    assert_true(timeout_ms > 0);
+    assert_true(text_equal(login->address, "node-a") || text_equal(login->address, "node-b"));
+    *ret = mem_zero(1, sizeof **ret);
+    (*ret)->node = text_equal(login->address, "node-a") ? A : B;
+    return PROBE_OK;
+}
+
+void db_close(struct db_session *session) {
+    free(session);
+}
+
+bool db_alive(const struct db_session *session) {
+    return session != NULL;
+}
+
+uint64_t db_affected(const struct db_session *session) {
+    return session ? 1 : 0;
+}
+
+bool db_value(struct db_session *session, int64_t timeout_ms, const char *sql, char **ret, struct err *err) {
+    assert_true(timeout_ms > 0);
+    if (strstr(sql, "performance_schema.threads")) {
+        *ret = mem_text("0");
+        return true;
+    }
+    assert_non_null(strstr(sql, "information_schema.EVENTS"));
+    pthread_mutex_lock(&world.lock);
+    const char *count = world.node[session->node].idle_events;
+    world.node[session->node].counts++;
+    pthread_mutex_unlock(&world.lock);
+    if (!count) {
+        return err_set(err, ERR_FAILED, 1205, "Lock wait timeout exceeded");
+    }
+    *ret = mem_text(count);
+    return true;
+}
+
+static bool beat(struct node *node, struct err *err) {
+    world.in_beat = true;
+    pthread_cond_broadcast(&world.changed);
+    bool was_held = world.held >= 0 && node == &world.node[world.held];
+    while (world.held >= 0 && node == &world.node[world.held]) {
+        pthread_cond_wait(&world.changed, &world.lock);
+    }
+    world.in_beat = false;
+    if (was_held && world.beat_fails) {
+        return err_set(err, ERR_LOST, 2013, "Lost connection");
+    }
+    node->beats++;
+    return true;
+}
+
+bool db_execf(struct db_session *session, int64_t timeout_ms, struct err *err, const char *format, ...) {
+    assert_true(timeout_ms > 0);
+    struct node *node = &world.node[session->node];
+    pthread_mutex_lock(&world.lock);
+    bool ok = true;
+    if (strstr(format, "relevo.heartbeat")) {
+        ok = beat(node, err);
+    } else if (node->closed) {
+        ok = err_set(err, ERR_FAILED, 1290, "--super-read-only");
+    } else {
+        node->rows++;
+    }
+    pthread_cond_broadcast(&world.changed);
+    pthread_mutex_unlock(&world.lock);
+    return ok;
+}
+
+// --- the test's side ---
+
+static struct settings settings;
+static struct journal *journal;
+
+static int set_up(void **state) {
+    (void)state;
+    world.held = -1;
+    world.rests = world.in_beat = world.beat_fails = false;
+    world.node[A] = world.node[B] = (struct node){.idle_events = "0"};
+    settings = (struct settings){.cluster = "appdb", .control_user = "control", .control_password = "secret"};
+    journal = journal_start(&settings);
+    return 0;
+}
+
+static void let_go(bool fails) {
+    pthread_mutex_lock(&world.lock);
+    world.held = -1;
+    world.beat_fails = fails;
+    pthread_cond_broadcast(&world.changed);
+    pthread_mutex_unlock(&world.lock);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    let_go(false);
+    journal_stop(journal);
+    return 0;
+}
+
+static void wait_for(const bool *what) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PATIENCE_S;
+    pthread_mutex_lock(&world.lock);
+    int result = 0;
+    while (!*what && result == 0) {
+        result = pthread_cond_clockwait(&world.changed, &world.lock, CLOCK_MONOTONIC, &until);
+    }
+    bool ok = *what;
+    pthread_mutex_unlock(&world.lock);
+    assert_true(ok);
+}
+
+static int beats(int node) {
+    pthread_mutex_lock(&world.lock);
+    int count = world.node[node].beats;
+    pthread_mutex_unlock(&world.lock);
+    return count;
+}
+
+static int rows(int node) {
+    pthread_mutex_lock(&world.lock);
+    int count = world.node[node].rows;
+    pthread_mutex_unlock(&world.lock);
+    return count;
+}
+
+// Whoever waits for the rest after one of these means the one that follows it: they are for a thread that rests or is
+// held, not for one that is on its way to rest.
+static void point(int node) {
+    set(&world.rests, false);
+    journal_point(journal, node == A ? "node-a" : "node-b", "", 3306, node == A ? "uuid-a" : "uuid-b", 7);
+}
+
+static void point_nowhere(void) {
+    set(&world.rests, false);
+    journal_point(journal, "", "", 0, "", 0);
+}
+
+static void add_row(void) {
+    set(&world.rests, false);
+    journal_add(journal, &(struct journal_row){.type = EVENT_FAILOVER, .primary = "node-a", .replica = "node-b"});
+}
+
+static void hold_a_beat(int node) {
+    wait_for(&world.rests);
+    pthread_mutex_lock(&world.lock);
+    world.held = node;
+    world.in_beat = false;
+    pthread_mutex_unlock(&world.lock);
+    point(node);
+    wait_for(&world.in_beat);
+}
+
+static void idle_events(int node, const char *count) {
+    pthread_mutex_lock(&world.lock);
+    world.node[node].idle_events = count;
+    pthread_mutex_unlock(&world.lock);
+}
+
+static void a_new_primary_is_written_to_though_the_thread_was_at_work(void **state) {
+    (void)state;
+    hold_a_beat(B);
+    point(A);
+    let_go(false);
+    wait_for(&world.rests);
+    assert_int_equal(beats(A), 1);
+}
+
+static void a_row_is_written_though_the_thread_was_at_work(void **state) {
+    (void)state;
+    hold_a_beat(B);
+    idle_events(B, "2");
+    point(A);  // the row is added while the thread is at B's heartbeat, and belongs to the primary of now
+    add_row();
+    let_go(true);
+    wait_for(&world.rests);
+    assert_int_equal(rows(A), 1);
+    assert_int_equal(rows(B), 0);
+    assert_int_equal(journal_idle_events(journal), 0);  // B's are not A's
+}
+
+static void idle_events_are_counted_again_after_a_short_absence(void **state) {
+    (void)state;
+    idle_events(B, "3");
+    wait_for(&world.rests);
+    point(B);
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal), 3);
+    add_row();
+    wait_for(&world.rests);
+    assert_int_equal(world.node[B].counts, 1);
+    point_nowhere();
+    assert_int_equal(journal_idle_events(journal), 0);
+    wait_for(&world.rests);
+    point(B);  // the session to it is still there
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal), 3);
+}
+
+static void idle_events_are_those_of_the_primary_of_now(void **state) {
+    (void)state;
+    idle_events(B, "3");
+    idle_events(A, NULL);
+    hold_a_beat(B);
+    point(A);
+    let_go(false);  // only now are B's counted
+    wait_for(&world.rests);
+    assert_int_equal(beats(A), 1);
+    assert_int_equal(journal_idle_events(journal), 0);
+    idle_events(A, "4");  // it did not tell; it is asked again with the next heartbeat
+    add_row();
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal), 4);
+}
+
+static void a_heartbeat_that_failed_elsewhere_is_not_told_of_the_primary_of_now(void **state) {
+    (void)state;
+    char error[160];
+    hold_a_beat(B);
+    let_go(true);
+    wait_for(&world.rests);
+    assert_true(journal_failing_ms(journal, error, sizeof error) > 0);
+    assert_non_null(strstr(error, "Lost connection"));
+    hold_a_beat(A);
+    assert_int_equal(journal_failing_ms(journal, error, sizeof error), 0);
+    point_nowhere();
+    let_go(true);
+    wait_for(&world.rests);
+    assert_int_equal(journal_failing_ms(journal, error, sizeof error), 0);
+    assert_string_equal(error, "");
+}
+
+static void a_row_waits_until_the_primary_takes_it(void **state) {
+    (void)state;
+    wait_for(&world.rests);
+    world.node[B].closed = true;
+    add_row();
+    wait_for(&world.rests);
+    point(B);
+    wait_for(&world.rests);
+    assert_int_equal(rows(B), 0);
+    point(A);
+    wait_for(&world.rests);
+    assert_int_equal(rows(A), 1);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_new_primary_is_written_to_though_the_thread_was_at_work),
+        TEST(a_row_is_written_though_the_thread_was_at_work),
+        TEST(idle_events_are_counted_again_after_a_short_absence),
+        TEST(idle_events_are_those_of_the_primary_of_now),
+        TEST(a_heartbeat_that_failed_elsewhere_is_not_told_of_the_primary_of_now),
+        TEST(a_row_waits_until_the_primary_takes_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
