@@ -59,7 +59,7 @@ static bool knows_of(struct db_session *session, unsigned long long epoch, struc
 static bool licence_ran_out(struct db_session *session) {
     AUTO_TEXT char *over = NULL;
     struct err ignored = {0};
-    return db_value(session, STATEMENT_MS, "SELECT NOW(6) > @relevo_until", &over, &ignored) && text_equal(over, "1");
+    return db_value(session, STATEMENT_MS, "SELECT NOT (" LICENSED_SQL ")", &over, &ignored) && text_equal(over, "1");
 }
 
 static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
@@ -70,7 +70,7 @@ static bool write_epoch(struct db_session *session, const struct settings *setti
     if (!db_execf(session, STATEMENT_MS, err,
                   "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
                   " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
-                  " WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)"
+                  " WHERE " LICENSED_SQL " AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)"
                   " AND (%llu = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu)) AND NOT EXISTS"
                   " (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '" REBUILD_SCHEMA "')",
                   epoch, settings->nodes[request->target].name, request->rule, why, epoch, after, after)) {
@@ -104,7 +104,8 @@ static bool still_leads(const struct act_context *context, struct err *err) {
 }
 
 bool step_license(struct db_session *session, struct err *err) {
-    return db_execf(session, STATEMENT_MS, err, "SET @relevo_until = NOW(6) + INTERVAL %d MICROSECOND",
+    return db_execf(session, STATEMENT_MS, err,
+                    "SET @relevo_since = UTC_TIMESTAMP(6), @relevo_until = UTC_TIMESTAMP(6) + INTERVAL %d MICROSECOND",
                     LICENCE_MS * 1000);
 }
 
@@ -112,8 +113,7 @@ bool step_license(struct db_session *session, struct err *err) {
 // meanwhile.
 static bool let_in(struct db_session *session, struct err *err) {
     AUTO_TEXT char *closed = NULL;
-    return db_exec(session, STATEMENT_MS, "SET GLOBAL read_only = IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.read_only)",
-                   err) &&
+    return db_exec(session, STATEMENT_MS, "SET GLOBAL read_only = IF(" LICENSED_SQL ", 0, @@GLOBAL.read_only)", err) &&
            db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only + 0", &closed, err) &&
            (text_equal(closed, "0") || err_set(err, ERR_FAILED, 0, "it took too long to be allowed"));
 }

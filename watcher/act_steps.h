@@ -24,9 +24,9 @@ bool step_open(const struct act_context *context, int node, const char *uuid, st
 bool step_fence(const struct act_context *context, int node, const char *uuid, uint64_t epoch,
                 struct db_session *session, struct err *err);
 
-// The node has not become the primary of a reign after that epoch. Before it is closed: we may have frozen since that was
-// decided, or Redis have lost the lease so that another watcher leads too. Waits for as long as lock_wait_timeout of the
-// session says.
+// The node has not become the primary of a reign after that epoch. Before it is closed: we may have frozen since that
+// was decided, or Redis have lost the lease so that another watcher leads too. Waits for as long as lock_wait_timeout
+// of the session says.
 bool step_no_newer_reign(struct db_session *session, uint64_t epoch, struct err *err);
 
 // super_read_only=ON on a node that is closed. One that another watcher opened while we froze stays open.
@@ -48,8 +48,11 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
 bool step_let_in_again(const struct act_context *context, struct db_session *session, uint64_t epoch, struct err *err);
 
 enum { LICENCE_MS = 2500 };
-// From here on the node carries out what asks for it, for LICENCE_MS by its own clock (@relevo_until): a watcher may
-// freeze, the packets of one that gave up may linger, and what they bring late is refused.
+#define LICENSED_SQL "UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until"
+// From here on the node carries out what asks for it (LICENSED_SQL), for LICENCE_MS by its own clock: a watcher may
+// freeze, the packets of one that gave up may linger, and what they bring late is refused. That clock may be set back:
+// by more than has gone by, and nothing is carried out any more; by less, and it is so much longer. Never the local
+// time, which goes back in autumn.
 bool step_license(struct db_session *session, struct err *err);
 
 // From here on the node takes and acknowledges nothing more from its source. *ret_busy: the receiver hangs in an
@@ -86,8 +89,9 @@ bool step_others_closed(const struct act_context *context, int target, int old, 
 // true.
 bool step_record_sync(const struct act_context *context, uint64_t epoch, struct err *err);
 
-// What a server noted about waiting in reigns that are over, on itself alone, may differ from the others' rows: from now
-// on all say the same, 3. Only on an open node, and not between clients and their first commits; failing is harmless.
+// What a server noted about waiting in reigns that are over, on itself alone, may differ from the others' rows: from
+// now on all say the same, 3. Only on an open node, and not between clients and their first commits; failing is
+// harmless.
 void step_end_older_reigns(const struct act_context *context, struct db_session *session, uint64_t epoch);
 
 // Before a node is opened: a new reign goes on alone until rule 154, for the commit of its epoch row has nobody to wait

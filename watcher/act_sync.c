@@ -52,7 +52,7 @@ static bool let_through(struct db_session *session, struct err *err) {
     AUTO_TEXT char *still = NULL;
     if (!db_exec(session, STATEMENT_MS,
                  "SET GLOBAL rpl_semi_sync_source_enabled ="
-                 " IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.rpl_semi_sync_source_enabled)",
+                 " IF(" LICENSED_SQL ", 0, @@GLOBAL.rpl_semi_sync_source_enabled)",
                  err)) {
         return err->number == MYSQL_UNKNOWN_VARIABLE;  // without the plugin nothing waits
     }
@@ -273,9 +273,8 @@ bool step_ask_vouchers(const struct act_context *context, const struct act_reque
         }
         AUTO_SESSION struct db_session *session = NULL;
         struct err ignored = {0};
-        AUTO_GTID struct gtid_set *part = step_open(context, i, other->uuid, &session, &ignored)
-                                              ? testimony(request, i, session, &ignored)
-                                              : NULL;
+        AUTO_GTID struct gtid_set *part =
+            step_open(context, i, other->uuid, &session, &ignored) ? testimony(request, i, session, &ignored) : NULL;
         if (part && !gtid_subset(part, whole)) {
             return err_set(err, ERR_CONFLICT, 0, "%s holds more than %s", context->settings->nodes[i].name,
                            context->settings->nodes[request->target].name);

@@ -48,15 +48,18 @@ SELECT IF(@@GLOBAL.read_only AND @@GLOBAL.super_read_only, 'done', (SELECT 'pend
     performance_schema.processlist WHERE ID = {session S} AND STATE LIKE 'Waiting for %')), SLEEP(0.01);
 
 -- [licence]
-SET @relevo_until = NOW(6) + INTERVAL 2500000 MICROSECOND;
+SET @relevo_since = UTC_TIMESTAMP(6), @relevo_until = UTC_TIMESTAMP(6) + INTERVAL 2500000 MICROSECOND;
 
 -- [licence_of_nothing]
-SET @relevo_until = NOW(6) + INTERVAL 0 MICROSECOND;
+SET @relevo_since = UTC_TIMESTAMP(6), @relevo_until = UTC_TIMESTAMP(6) + INTERVAL 0 MICROSECOND;
+
+-- [licence_over]
+SELECT NOT (UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until);
 
 -- [epoch E X A]
 INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)
     SELECT {E}, '{X}', @@GLOBAL.server_uuid, 0, 210, 'contract' FROM DUAL
-    WHERE NOW(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {E})
+    WHERE UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {E})
     AND ({A} = 0 OR EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= {A})) AND NOT EXISTS
     (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'relevo_rebuild');
 
@@ -65,7 +68,7 @@ SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'relevo'
     AND TABLE_NAME IN ('epoch', 'heartbeat');
 
 -- [let_in]
-SET GLOBAL read_only = IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.read_only);
+SET GLOBAL read_only = IF(UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until, 0, @@GLOBAL.read_only);
 
 -- [reign_goes_on]
 SELECT MAX(epoch), (SELECT COUNT(*) FROM performance_schema.replication_connection_configuration
@@ -73,7 +76,7 @@ SELECT MAX(epoch), (SELECT COUNT(*) FROM performance_schema.replication_connecti
 
 -- [let_through]
 SET GLOBAL rpl_semi_sync_source_enabled =
-    IF(NOW(6) <= @relevo_until, 0, @@GLOBAL.rpl_semi_sync_source_enabled);
+    IF(UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until, 0, @@GLOBAL.rpl_semi_sync_source_enabled);
 
 -- [strict N]
 SET GLOBAL rpl_semi_sync_source_wait_point = 'AFTER_SYNC',

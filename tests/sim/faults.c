@@ -229,6 +229,14 @@ static void do_wall(const struct fault *fault) {
     world.watcher[fault->a].wall_skew_ms += fault->much;
 }
 
+static void do_node_wall(const struct fault *fault) {
+    world.node[fault->a].wall_skew_ms += fault->much;
+}
+
+static void do_redis_wall(const struct fault *fault) {
+    redis_set_clock(fault->much);
+}
+
 static void do_late(const struct fault *fault) {
     world.watcher[fault->a].late_ms = fault->much;
 }

@@ -29,17 +29,20 @@
     X(FAULT_REDIS, "redis dies", 4, redis, redis_back) /* keeps its data */                                           \
     X(FAULT_REDIS_BACK, "redis rolled back", 2, redis, redis_back)                                                    \
     X(FAULT_REDIS_EMPTY, "redis emptied", 3, redis, redis_back)                                                       \
-    X(FAULT_WALL, "clock jumps", 3, wall, none)     /* of process a, by much ms */                                    \
-    X(FAULT_LATE, "late ticks", 3, late, late_back) /* of watcher a, up to much ms, for ms */                         \
-    X(FAULT_HANG, "loop hangs", 2, hang, none)      /* of watcher a, for ms */                                        \
+    X(FAULT_WALL, "clock jumps", 3, wall, none)                    /* of process a, by much ms */                     \
+    X(FAULT_NODE_WALL, "node's clock jumps", 3, node_wall, none)   /* by much ms */                                   \
+    X(FAULT_REDIS_WALL, "Redis' clock jumps", 2, redis_wall, none) /* by much ms */                                   \
+    X(FAULT_LATE, "late ticks", 3, late, late_back)                /* of watcher a, up to much ms, for ms */          \
+    X(FAULT_HANG, "loop hangs", 2, hang, none)                     /* of watcher a, for ms */                         \
     X(FAULT_HAND_STOP, "hand: stop replica", 2, hand_stop, none)                                                      \
     X(FAULT_HAND_OPEN, "hand: open", 2, hand_open, none)                                                              \
     X(FAULT_HAND_CLOSE, "hand: close", 2, hand_close, none)                                                           \
     X(FAULT_HAND_FOLLOW, "hand: follow", 0, hand_follow, none)    /* node a from now on, node b */                    \
     X(FAULT_HAND_WRITE, "hand: write", 0, hand_write, none)       /* a transaction of node a's own, closed or not */  \
     X(FAULT_HAND_REIGN, "hand: newer reign", 0, hand_reign, none) /* node a holds the row of another epoch */         \
-    X(FAULT_HAND_FORGET, "hand: no reigns", 0, hand_forget, none) /* node a's rows of relevo.epoch are deleted there */ \
-    X(FAULT_LOCK_ROWS, "hand: rows locked", 4, lock_rows, none) /* for ms node a's rows of relevo cannot be read */ \
+    X(FAULT_HAND_FORGET, "hand: no reigns", 0, hand_forget,                                                           \
+      none)                                                     /* node a's rows of relevo.epoch are deleted there */ \
+    X(FAULT_LOCK_ROWS, "hand: rows locked", 4, lock_rows, none) /* for ms node a's rows of relevo cannot be read */   \
     X(FAULT_SLOW_STOP, "slow stop", 3, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
     X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead,                                                              \

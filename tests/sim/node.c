@@ -391,11 +391,16 @@ void node_purge(struct node *node) {
 
 // --- statements that arrive late ---
 
+int64_t node_wall_ms(const struct node *node) {
+    return sim_now_ms() + node->wall_skew_ms;
+}
+
 static struct late {
     struct node *node;
     int from;
-    int64_t sent_ms, until_ms;
-    char sql[600];
+    int64_t sent_ms;
+    struct licence licence;
+    char sql[900];
 } lates[32];
 static int late_count;
 
@@ -413,7 +418,7 @@ static void land(void *arg) {
         bool lands = late->node == node && !over && node_serves(node) && net_reaches(late->from, node->index);
         if (late->node == node && lands) {
             world_trace("%s hears late: %.60s", node->name, late->sql);
-            (void)sql_late(node, late->until_ms, late->sql);
+            (void)sql_late(node, &late->licence, late->sql);
         }
         if (late->node == node && (lands || over)) {
             *late = lates[--late_count];
@@ -429,9 +434,9 @@ static void land(void *arg) {
     }
 }
 
-void node_late(struct node *node, int from, int64_t until_ms, const char *sql) {
+void node_late(struct node *node, int from, const struct licence *licence, const char *sql) {
     if (late_count < (int)(sizeof lates / sizeof *lates)) {
-        lates[late_count] = (struct late){.node = node, .from = from, .sent_ms = sim_now_ms(), .until_ms = until_ms};
+        lates[late_count] = (struct late){.node = node, .from = from, .sent_ms = sim_now_ms(), .licence = *licence};
         (void)text_copy(lates[late_count++].sql, sizeof lates->sql, sql);
         sim_at(sim_now_ms() + 1, NULL, land, node);
     }

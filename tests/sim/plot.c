@@ -44,7 +44,8 @@ static struct fault draw(uint64_t *random, const struct plot *plot, int64_t at_m
         fault.b = HOST_WATCHER;
     }
     bool slows = kind == FAULT_LATE || kind == FAULT_SLOW_STOP;
-    fault.much = kind == FAULT_WALL    ? pick(random, -60000, 60000)
+    bool jumps = kind == FAULT_WALL || kind == FAULT_NODE_WALL || kind == FAULT_REDIS_WALL;
+    fault.much = jumps                 ? pick(random, -60000, 60000)
                  : kind == FAULT_DELAY ? pick(random, 5, 400)
                  : kind == FAULT_LAG   ? pick(random, 10, 400)
                  : slows               ? pick(random, 20, 1500)
@@ -87,8 +88,8 @@ static int draw_theme(uint64_t *random, struct fault *faults, int64_t at_ms) {
     }
 }
 
-// What a person accepts the loss of, or breaks by hand, is no failure of lossless mode; nor is a Redis that forgets what it
-// said is on the disk.
+// What a person accepts the loss of, or breaks by hand, is no failure of lossless mode; nor is a Redis that forgets
+// what it said is on the disk.
 static enum fault_kind lossless_kind(enum fault_kind kind) {
     return kind == FAULT_FORCE        ? FAULT_FAILOVER
            : kind == FAULT_HAND_OPEN  ? FAULT_HAND_STOP

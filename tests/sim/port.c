@@ -178,7 +178,7 @@ static bool statement(struct db_session *session, int64_t timeout_ms, const char
     bool sent = dying() && trip == TRIP_LOST && sim_chance(50) && net_reaches(session->host, node->index) &&
                 node_serves(node) && node->boot == session->boot;
     if (trip == TRIP_TIMEOUT && node->boot == session->boot && sim_chance(70)) {
-        node_late(node, session->host, session->until_ms, sql);
+        node_late(node, session->host, &session->licence, sql);
     }
     if (trip != TRIP_OK && !sent) {
         return gone_wrong(session, trip, err);

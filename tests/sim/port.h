@@ -13,10 +13,10 @@ struct db_session {
     bool poisoned;
     int64_t lock_wait_ms;
     int64_t since_ms;  // of the statement that waits, 0: none
-    int64_t until_ms;  // @relevo_until
-    int seq;           // of its commit that waits for acknowledgements, 0: none
-    char begun[256];   // db_begin()
-    bool stopping;     // its STOP waits for the receiver
+    struct licence licence;
+    int seq;          // of its commit that waits for acknowledgements, 0: none
+    char begun[256];  // db_begin()
+    bool stopping;    // its STOP waits for the receiver
 };
 
 struct db_rows {

@@ -24,9 +24,10 @@ static struct {
     unsigned boot;
     struct hash hash, saved;  // saved: what an unfsynced file would bring back
     char holder[80];
-    int64_t lease_ms;  // until
-    char rival[80];    // who asked for it in vain
-    int64_t rival_ms;  // until
+    int64_t lease_ms;      // until
+    int64_t wall_skew_ms;  // of its clock, by which keys expire
+    char rival[80];        // who asked for it in vain
+    int64_t rival_ms;      // until
 } redis;
 
 struct store {
@@ -81,7 +82,7 @@ void redis_new(void) {
     redis.up = true;
     redis.boot++;
     *redis.holder = '\0';
-    redis.lease_ms = redis.rival_ms = 0;
+    redis.lease_ms = redis.rival_ms = redis.wall_skew_ms = 0;
     save(NULL);
 }
 
@@ -273,22 +274,30 @@ bool store_publish(struct store *store, enum store_channel channel, const char *
     return answer(store, err);
 }
 
+static int64_t clock_ms(void) {
+    return sim_now_ms() + redis.wall_skew_ms;
+}
+
+void redis_set_clock(int64_t by_ms) {
+    redis.wall_skew_ms += by_ms;
+}
+
 bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_holder[80], bool *ret_rival,
                  struct err *err) {
     if (!ask(store, err)) {
         return false;
     }
-    if (*redis.holder == '\0' || redis.lease_ms <= sim_now_ms() || text_equal(redis.holder, id)) {
+    if (*redis.holder == '\0' || redis.lease_ms <= clock_ms() || text_equal(redis.holder, id)) {
         (void)text_copy(redis.holder, sizeof redis.holder, id);
-        redis.lease_ms = sim_now_ms() + ttl_ms;
+        redis.lease_ms = clock_ms() + ttl_ms;
     }
     char holder[80];
     (void)text_copy(holder, sizeof holder, redis.holder);
     if (!text_equal(holder, id)) {
         (void)text_copy(redis.rival, sizeof redis.rival, id);
-        redis.rival_ms = sim_now_ms() + RIVAL_MARK_MS;
+        redis.rival_ms = clock_ms() + RIVAL_MARK_MS;
     }
-    bool rival = redis.rival_ms > sim_now_ms() && !text_equal(redis.rival, id);
+    bool rival = redis.rival_ms > clock_ms() && !text_equal(redis.rival, id);
     if (!answer(store, err)) {
         return false;
     }

@@ -145,7 +145,7 @@ static enum sql_answer run_open(struct db_session *session, const char *sql, str
 }
 
 static enum sql_answer run_let_in(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    return sim_now_ms() <= session->until_ms ? run_open(session, sql, rows, err) : SQL_DONE;
+    return sql_licensed(session, sql) ? run_open(session, sql, rows, err) : SQL_DONE;
 }
 
 static enum sql_answer run_online(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
@@ -191,7 +191,7 @@ static enum sql_answer run_epoch(struct db_session *session, const char *sql, st
     }
     unsigned long long after = strtoull(strstr(sql, " AND (") + 6, NULL, 10);
     session->affected = node_epoch(node) < epoch && (after == 0 || node_epoch(node) >= after) &&
-                                sim_now_ms() <= session->until_ms && !node->rebuild_marked
+                                sql_licensed(session, sql) && !node->rebuild_marked
                             ? 1
                             : 0;
     if (session->affected) {
@@ -300,8 +300,8 @@ static const struct {
     sql_fn *run;
     bool late;  // may be carried out after its client gave up
 } statements[] = {
-    {"SET @relevo_until", run_licence, false},
-    {"SELECT NOW(6) > @relevo_until", run_licence_over, false},
+    {"SET @relevo_since", run_licence, false},
+    {"SELECT NOT (UTC_TIMESTAMP(6)", run_licence_over, false},
     {"SET GLOBAL rpl_semi_sync_source_enabled = IF(", run_let_through, true},
     {"SET GLOBAL rpl_semi_sync_source_enabled = O", run_source, true},
     {"SET GLOBAL rpl_semi_sync_source_wait_point", run_strict, true},
@@ -316,6 +316,7 @@ static const struct {
     {"SELECT IF(@@GLOBAL.read_only AND", run_took_hold, false},
     {"SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE", run_holds, false},
     {"SET SESSION sql_log_bin", run_nothing, false},
+    {"SET SESSION timestamp = ", run_timestamp, false},
     {"UPDATE relevo.epoch SET sync = 2", run_mark, true},
     {"UPDATE relevo.epoch SET sync = 3", run_ended, true},
     {"UPDATE relevo.epoch SET sync = ", run_row_sync, true},
@@ -329,7 +330,7 @@ static const struct {
     {"SET GLOBAL super_read_only = IF(@@GLOBAL.read_only, 1,", run_stay_closed, true},
     {"SET GLOBAL super_read_only = OFF", run_unfence, true},
     {"SET GLOBAL read_only = OFF", run_open, true},
-    {"SET GLOBAL read_only = IF(NOW(6)", run_let_in, true},
+    {"SET GLOBAL read_only = IF(", run_let_in, true},
     {"SET GLOBAL offline_mode = O", run_online, true},
     {"SET GLOBAL event_scheduler", run_nothing, false},
     {"SELECT COUNT(*) FROM performance_schema.threads", run_hung, false},
@@ -366,10 +367,10 @@ enum sql_answer sql_run(struct db_session *session, const char *sql, struct db_r
     abort();
 }
 
-bool sql_late(struct node *node, int64_t until_ms, const char *sql) {
+bool sql_late(struct node *node, const struct licence *licence, const char *sql) {
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
         if (statements[i].late && strncmp(sql, statements[i].begins, strlen(statements[i].begins)) == 0) {
-            struct db_session session = {.node = node, .boot = node->boot, .until_ms = until_ms};
+            struct db_session session = {.node = node, .boot = node->boot, .licence = *licence};
             struct db_rows rows = {0};
             struct err err = {0};
             return statements[i].run(&session, sql, &rows, &err) == SQL_DONE;

@@ -7,25 +7,41 @@
 #include "common/text.h"
 #include "tests/sim/sql_parts.h"
 
+// By the clock of the node, which may have been set meanwhile, and by what the statement asks of it.
+bool sql_licensed(const struct db_session *session, const char *sql) {
+    int64_t now_ms = node_wall_ms(session->node);
+    bool begun = !strstr(sql, "UTC_TIMESTAMP(6) >= @relevo_since") || now_ms >= session->licence.since_ms;
+    bool over = strstr(sql, "UTC_TIMESTAMP(6) <= @relevo_until") && now_ms > session->licence.until_ms;
+    return begun && !over;
+}
+
 enum sql_answer run_licence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
     (void)err;
-    session->until_ms = sim_now_ms() + atoll(strstr(sql, "INTERVAL ") + 9) / 1000;
+    int64_t now_ms = node_wall_ms(session->node);
+    session->licence = (struct licence){now_ms, now_ms + atoll(strstr(sql, "INTERVAL ") + 9) / 1000};
+    return SQL_DONE;
+}
+
+// The contract sets back the clock of one session: that of a server is not its to set.
+enum sql_answer run_timestamp(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)rows;
+    (void)err;
+    const char *back = strstr(sql, ") - ");
+    session->node->wall_skew_ms = back ? -atoll(back + 4) * 1000 : 0;
     return SQL_DONE;
 }
 
 enum sql_answer run_licence_over(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    (void)sql;
     (void)err;
-    sql_cell_text(rows, "over", sim_now_ms() > session->until_ms ? "1" : "0");
+    sql_cell_text(rows, "over", sql_licensed(session, sql) ? "0" : "1");
     return SQL_DONE;
 }
 
 enum sql_answer run_let_through(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    (void)sql;
     (void)rows;
     (void)err;
-    if (sim_now_ms() <= session->until_ms) {
+    if (sql_licensed(session, sql)) {
         node_let_through(session->node);
         sql_pending_fence(session->node);
     }

@@ -73,21 +73,27 @@ struct replication {
     int64_t apply_ms;  // when the applier is through with its current transaction
 };
 
+// @relevo_since and @relevo_until of a session, by the clock of the node.
+struct licence {
+    int64_t since_ms, until_ms;
+};
+
 struct node {
     int index;
     char name[8], uuid[NODE_UUID_SIZE];
     enum power power;
     unsigned boot;
     bool name_gone;
-    int leads_to;     // new connections to this name come out at node leads_to - 1; 0: at this one
-    int64_t thaw_ms;  // frozen until then
+    int leads_to;          // new connections to this name come out at node leads_to - 1; 0: at this one
+    int64_t thaw_ms;       // frozen until then
+    int64_t wall_skew_ms;  // of its clock
     bool read_only, super_read_only, offline_mode;
-    int64_t locked_ms;      // a client's long statement holds off the fence until then
-    int64_t overloaded_ms;  // too many connections until then
-    int64_t apply_cost_ms;  // of one transaction
+    int64_t locked_ms;       // a client's long statement holds off the fence until then
+    int64_t overloaded_ms;   // too many connections until then
+    int64_t apply_cost_ms;   // of one transaction
     int64_t rows_locked_ms;  // until then nobody can read its rows of relevo
-    int64_t stop_cost_ms;   // of a receiver that streams, which goes on meanwhile
-    bool held;              // a lock on the clients' table keeps the applier waiting
+    int64_t stop_cost_ms;    // of a receiver that streams, which goes on meanwhile
+    bool held;               // a lock on the clients' table keeps the applier waiting
     bool clone_plugin, rebuild_marked;
     bool source_on, replica_on;  // semi-sync: commits wait; it acknowledges once its receiver connects
     int wait_count, acked;       // of its own transactions so many are acknowledged: the rest is in the binlog, unseen
@@ -143,10 +149,11 @@ void node_init(struct node *node, int index);
 void node_boot(struct node *node, int64_t after_ms);  // comes up fenced, replication stopped
 void node_die(struct node *node);
 void node_close(struct node *node, int64_t for_ms);  // SIGTERM: says goodbye, feeds its replicas to the last
-void node_lose_last(struct node *node, int lost);  // of its own transactions: an old copy of the disk
-extern bool node_stop_tells;  // ... and lets through what waits, as MySQL does: see README.md, known holes
-void node_purge(struct node *node);                  // all binlogs that no connected replica needs
+void node_lose_last(struct node *node, int lost);    // of its own transactions: an old copy of the disk
+extern bool node_stop_tells;         // ... and lets through what waits, as MySQL does: see README.md, known holes
+void node_purge(struct node *node);  // all binlogs that no connected replica needs
 void node_freeze(struct node *node, int64_t for_ms);
+int64_t node_wall_ms(const struct node *node);
 bool node_serves(const struct node *node);  // up and not frozen
 bool node_open(const struct node *node);    // takes writes of clients
 
@@ -176,13 +183,14 @@ int repl_left(const struct node *node);      // received, not applied
 void repl_step(struct node *node);
 
 // A statement that reached the server after its client gave up.
-void node_late(struct node *node, int from, int64_t until_ms, const char *sql);
-bool sql_late(struct node *node, int64_t until_ms, const char *sql);
+void node_late(struct node *node, int from, const struct licence *licence, const char *sql);
+bool sql_late(struct node *node, const struct licence *licence, const char *sql);
 void late_clear(void);
 
 // --- Redis ---
 
 void redis_new(void);
+void redis_set_clock(int64_t by_ms);
 void redis_stop(void);
 enum redis_memory { REDIS_KEPT, REDIS_ROLLED_BACK, REDIS_EMPTY };
 void redis_start(enum redis_memory memory);
