@@ -254,6 +254,10 @@ static void do_kill_resync(const struct fault *fault) {
     resync_end();
 }
 
+static void do_pause_resync(const struct fault *fault) {
+    world.resync.thaw_ms = sim_now_ms() + fault->ms;
+}
+
 static void do_resync_back(const struct fault *fault) {
     (void)fault;
     resync_begin();

@@ -26,6 +26,7 @@
     X(FAULT_NODE_AT, "kill node at statement", 8, die, boot)                         /* the one that it is sent to */ \
     X(FAULT_CUT_AT, "cut at statement", 8, part, part_back) /* watcher and that node, for ms */                       \
     X(FAULT_KILL_RESYNC, "kill resync", 4, kill_resync, resync_back)                                                  \
+    X(FAULT_PAUSE_RESYNC, "pause resync", 3, pause_resync, none)   /* for ms */                                         \
     X(FAULT_REDIS, "redis dies", 4, redis, redis_back) /* keeps its data */                                           \
     X(FAULT_REDIS_BACK, "redis rolled back", 2, redis, redis_back)                                                    \
     X(FAULT_REDIS_EMPTY, "redis emptied", 3, redis, redis_back)                                                       \
