@@ -78,6 +78,12 @@ def test_live_during_a_failover(cluster, open_page, shoot):
     assert_clean(driver)
 
 
+def shows_the_ways(driver):
+    """The page names every command that the API names now, with what it risks; there is at least one."""
+    ways, shown = api.get("/api/v1/verdict?lang=en").json()["ways"], text(driver, "#verdict")
+    return len(ways) > 0 and all(way["command"] in shown and way["risk"] in shown for way in ways)
+
+
 def ask(driver, action):
     driver.find_element(By.CSS_SELECTOR, f'#actions button[data-action="{action}"]').click()
     wait_until(lambda: driver.find_element(By.ID, "ask").get_attribute("open") is not None, 5, "the dialog asks")
@@ -131,6 +137,7 @@ def test_an_action_needs_the_token_and_asks_first(manual_cluster, open_page, sho
     wait_page(driver, "FROZEN")
     driver.find_element(By.ID, "ask-cancel").click()
     wait_until(lambda: cluster.phase() == "FROZEN", 5, "FROZEN")
+    wait_until(lambda: shows_the_ways(driver), 20, "the page says what a person may do, and the risk")
     shoot(driver, "frozen")
     ask(driver, "maintenance")
     go(driver)

@@ -180,7 +180,7 @@ static void forecasts_the_death_of_the_primary(void **state) {
     assert_non_null(strstr(json_string_value(json_object_get(dead, "says")), "nadie"));
 }
 
-static void set_rule(struct stage *stage, const char *phase, int rule) {
+static void set_rule_and_b(struct stage *stage, const char *phase, int rule, const char *b) {
     struct cluster_state state = {0};
     char text[12];
     (void)text_format(text, sizeof text, "%d", rule);
@@ -189,8 +189,30 @@ static void set_rule(struct stage *stage, const char *phase, int rule) {
     decode(&state, "updated_ms", "1699999999000");
     decode(&state, "primary", NODE_A);
     decode(&state, "node:" NODE_A, "{\"outcome\":\"refused\"}");
-    decode(&state, "node:" NODE_B, "{\"outcome\":\"ok\",\"read_only\":false}");
+    decode(&state, "node:" NODE_B, b);
     snapshot_take_state(stage->snapshot, &state, now);
+}
+
+static void set_rule(struct stage *stage, const char *phase, int rule) {
+    set_rule_and_b(stage, phase, rule, "{\"outcome\":\"ok\",\"read_only\":false}");
+}
+
+// Whether the page is told of that command.
+static bool names(json_t *ways, const char *command) {
+    json_t *way = NULL;
+    size_t index = 0;
+    json_array_foreach(ways, index, way) {
+        if (strcmp(json_string_value(json_object_get(way, "command")), command) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Rules that only come true while a node other than the primary answers: it takes writes (140, 167, 168, 170), holds
+// more (169), or the data of all were compared (146).
+static bool needs_another(int rule) {
+    return rule == 140 || rule == 146 || (rule >= 167 && rule <= 170);
 }
 
 // Every rule that leaves the cluster to a person says what the person may do, and what it risks.
@@ -198,23 +220,37 @@ static void names_the_ways_on(void **state) {
     struct stage *stage = *state;
     get(stage, "/api/v1/verdict", "");
     assert_int_equal(json_array_size(json_object_get(stage->json, "ways")), 0);
+    static const char *const of_b[] = {"ok\",\"read_only\":false", "ok\",\"read_only\":true", "refused\"", "timeout\""};
     size_t count = 0, seen = 0;
     const struct rule *rules = policy_cluster_rules(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (rules[i].to != PHASE_FROZEN && rules[i].to != PHASE_NO_PRIMARY) {
+    for (size_t i = 0; i < count * (sizeof of_b / sizeof *of_b); i++) {
+        const struct rule *rule = &rules[i % count];
+        const char *b = of_b[i / count];
+        bool answers = strncmp(b, "ok", 2) == 0, open = strstr(b, "false") != NULL;
+        if ((rule->to != PHASE_FROZEN && rule->to != PHASE_NO_PRIMARY) || (needs_another(rule->id) && !open)) {
             continue;
         }
-        set_rule(stage, phase_name((enum phase)rules[i].to), rules[i].id);
+        char node[64];
+        (void)text_format(node, sizeof node, "{\"outcome\":\"%s}", b);
+        set_rule_and_b(stage, phase_name((enum phase)rule->to), rule->id, node);
         get(stage, "/api/v1/verdict", "lang=en");
         json_t *ways = json_object_get(stage->json, "ways"), *way = NULL;
         size_t index = 0;
         if (json_array_size(ways) == 0) {
-            fail_msg("rule %d leaves no way on", rules[i].id);
+            fail_msg("rule %d leaves no way on: %s", rule->id, b);
+        }
+        // Who answers is not started, and who does not is not promoted.
+        if (names(ways, "docker start " NODE_B) && answers) {
+            fail_msg("rule %d starts a node that answers", rule->id);
+        }
+        if (names(ways, "failover " NODE_B " force") && !answers) {
+            fail_msg("rule %d promotes a node that does not answer", rule->id);
         }
         json_array_foreach(ways, index, way) {
             const char *command = json_string_value(json_object_get(way, "command"));
             assert_true(*command && strchr(command, '{') == NULL);
-            assert_true(*json_string_value(json_object_get(way, "does")) && *json_string_value(json_object_get(way, "risk")));
+            assert_true(*json_string_value(json_object_get(way, "does")) &&
+                        *json_string_value(json_object_get(way, "risk")));
             assert_null(strchr(json_string_value(json_object_get(way, "risk")), '{'));
             seen++;
         }
@@ -227,6 +263,52 @@ static void names_the_ways_on(void **state) {
     assert_string_equal(json_string_value(json_object_get(json_array_get(ways, 0), "by")), "shell");
     assert_string_equal(json_string_value(json_object_get(json_array_get(ways, 1), "command")),
                         "failover " NODE_B " force");
+}
+
+// With the other node away too, it is started first; whoever lives but turns us away is not stopped.
+static void starts_who_is_away(void **state) {
+    struct stage *stage = *state;
+    static const int rules[] = {126, 127, 141, 148, 171, 173, 174, 175, 176, 177,
+                                193, 196, 200, 202, 203, 204, 205, 206, 208};
+    static const char *const outcomes[] = {"refused", "gone", "unreachable", "timeout", "lost", "closing"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        for (size_t j = 0; j < sizeof outcomes / sizeof *outcomes; j++) {
+            char node[64];
+            (void)text_format(node, sizeof node, "{\"outcome\":\"%s\"}", outcomes[j]);
+            set_rule_and_b(stage, "NO_PRIMARY", rules[i], node);
+            get(stage, "/api/v1/verdict", "");
+            if (!names(json_object_get(stage->json, "ways"), "docker start " NODE_B)) {
+                fail_msg("rule %d does not start a node that is %s", rules[i], outcomes[j]);
+            }
+        }
+        set_rule_and_b(stage, "NO_PRIMARY", rules[i], "{\"outcome\":\"denied\"}");
+        get(stage, "/api/v1/verdict", "");
+        assert_false(names(json_object_get(stage->json, "ways"), "docker start " NODE_B));
+    }
+}
+
+#define ACCEPT_OF(node)                                                                                  \
+    "docker exec " node                                                                                  \
+    " sh -c 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD mysql -uroot -e \"SET @closed=@@super_read_only; SET "       \
+    "GLOBAL super_read_only=OFF; SET sql_log_bin=0; DROP DATABASE IF EXISTS relevo_rebuild; SET GLOBAL " \
+    "super_read_only=@closed\"'"
+
+// The mark of half a copy is on the recorded primary; where none is recorded, nobody is told on which node it is.
+static void accepts_half_a_copy(void **state) {
+    struct stage *stage = *state;
+    set_rule(stage, "NO_PRIMARY", 177);
+    get(stage, "/api/v1/verdict", "");
+    assert_true(names(json_object_get(stage->json, "ways"), ACCEPT_OF(NODE_A)));
+    assert_false(names(json_object_get(stage->json, "ways"), ACCEPT_OF(NODE_B)));
+    struct cluster_state none = {0};
+    decode(&none, "phase", "NO_PRIMARY");
+    decode(&none, "rule", "141");
+    decode(&none, "node:" NODE_A, "{\"outcome\":\"ok\",\"read_only\":true}");
+    decode(&none, "node:" NODE_B, "{\"outcome\":\"ok\",\"read_only\":true}");
+    snapshot_take_state(stage->snapshot, &none, now);
+    get(stage, "/api/v1/verdict", "");
+    assert_true(names(json_object_get(stage->json, "ways"), ACCEPT_OF(NODE_A)));
+    assert_true(names(json_object_get(stage->json, "ways"), ACCEPT_OF(NODE_B)));
 }
 
 // Ack is named only where it helps: for the limit of failovers.
@@ -319,6 +401,8 @@ int main(void) {
         TEST(gives_the_verdict),
         TEST(forecasts_the_death_of_the_primary),
         TEST(names_the_ways_on),
+        TEST(starts_who_is_away),
+        TEST(accepts_half_a_copy),
         TEST(sends_nobody_to_ack_in_vain),
         TEST(answers_proxies),
         TEST(is_ready_only_with_fresh_data),
