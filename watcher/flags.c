@@ -98,6 +98,13 @@ static bool young(const struct watcher *watcher) {
            (primary < 0 || watcher->memory.nodes[primary].ok_ms < watcher->started_ms);
 }
 
+// After an action failed. A switchover that failed because the primary died is no reason to leave writers waiting.
+static bool cooling(const struct watcher *watcher) {
+    enum primary_view view = watcher->facts.view;
+    bool gone = view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT;
+    return watcher->now_ms < watcher->cooling_until_ms && !(gone && watcher->cooling_of == ACT_SWITCHOVER);
+}
+
 unsigned flags_now(const struct watcher *watcher) {
     const struct facts *facts = &watcher->facts;
     bool known = watcher->record_read || watcher->now_ms - watcher->started_ms > STORE_PATIENCE_MS;
@@ -119,7 +126,7 @@ unsigned flags_now(const struct watcher *watcher) {
            (actor_idle(watcher->actor) && all_seen_since_acted(watcher) ? 0u : FLAG_BUSY) |
            (known && facts->settled ? FLAG_SETTLED : 0u) | (watcher->state.maintenance ? FLAG_MAINTENANCE : 0u) |
            (limit_reached(watcher) ? FLAG_LIMIT : 0u) |
-           (watcher->now_ms < watcher->cooling_until_ms ? FLAG_COOLING : 0u) |
+           (cooling(watcher) ? FLAG_COOLING : 0u) |
            (facts->all_streaming ? FLAG_ALL_STREAMING : 0u) | (facts->any_job ? FLAG_ANY_JOB : 0u) |
            (facts->open_others == 1 ? FLAG_OPEN_OTHER : 0u) | (facts->open_others > 1 ? FLAG_OPEN_MANY : 0u) |
            (watcher->recalled ? FLAG_RECALLED : 0u) | (failover_unfinished(watcher) ? FLAG_INTENT : 0u) |

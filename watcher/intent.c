@@ -4,12 +4,20 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "watcher/watcher_parts.h"
 
-void intent_adopt(struct watcher *watcher) {
+// known: the text of our own. One that was begun while Redis was away is newer than what the hash holds.
+void intent_adopt(struct watcher *watcher, const char *known) {
+    json_t *intent = json_loads(watcher->state.intent, 0, NULL);
+    uint64_t epoch = (uint64_t)json_integer_value(json_object_get(intent, "epoch"));
+    if (watcher->intent_target >= 0 && watcher->intent_epoch > epoch && watcher->intent_epoch > watcher->state.epoch) {
+        (void)text_copy(watcher->state.intent, sizeof watcher->state.intent, known);
+        json_decref(intent);
+        return;
+    }
     watcher->intent_target = -1;
     watcher->intent_harmless = false;  // an earlier life cannot tell how far it got
-    json_t *intent = json_loads(watcher->state.intent, 0, NULL);
     const char *target = json_string_value(json_object_get(intent, "target"));
     const char *act = json_string_value(json_object_get(intent, "act"));
     if (target && act) {
@@ -21,7 +29,6 @@ void intent_adopt(struct watcher *watcher) {
         int64_t age_ms = watcher->now_wall_ms - watcher->intent_wall_ms;
         age_ms = age_ms < 0 && age_ms > -INTENT_FRESH_MS ? 0 : age_ms;  // clocks differ a little
         watcher->intent_fresh_until_ms = age_ms < 0 ? 0 : watcher->now_ms + INTENT_FRESH_MS - age_ms;
-        uint64_t epoch = (uint64_t)json_integer_value(json_object_get(intent, "epoch"));
         watcher->intent_epoch = epoch;
         watcher->reserved_epoch = epoch > watcher->reserved_epoch ? epoch : watcher->reserved_epoch;
         if (!watcher->record_read) {

@@ -32,11 +32,13 @@ struct journal {
     bool stopping;
     bool due;  // asked while the thread was at work: it shall not rest before it has looked again
     struct target target;
+    struct target newest;  // the last that was somewhere: whom all of the following is about
     struct journal_row rows[ROWS_MAX];
     size_t row_count;
+    bool tried, counted;
+    int64_t left_ms;           // when it was pointed nowhere
     int64_t failing_since_ms;  // monotonic, 0: the last heartbeat went well
     char error[160];
-    bool counted;  // the next is this target's; not a matter of the session, which may outlast a short absence
     unsigned idle_events;
     struct db_session *session;  // belongs to the thread, as do the next
     char session_uuid[NODE_UUID_SIZE];
@@ -62,7 +64,7 @@ static void count_idle_events(struct journal *journal, const struct target *targ
         return;
     }
     pthread_mutex_lock(&journal->lock);
-    if (same_target(&journal->target, target)) {
+    if (same_target(&journal->newest, target)) {
         journal->idle_events = (unsigned)count;
         journal->counted = true;
     }
@@ -189,6 +191,7 @@ static void once(struct journal *journal) {
     }
     pthread_mutex_lock(&journal->lock);
     if (same_target(&journal->target, &target)) {
+        journal->tried = true;
         journal->failing_since_ms = ok ? 0 : journal->failing_since_ms ? journal->failing_since_ms : clock_mono_ms();
         (void)text_copy(journal->error, sizeof journal->error, err.text);
     }
@@ -254,6 +257,25 @@ void journal_stop(struct journal *journal) {
     free(journal);
 }
 
+// With the lock held.
+static void turn_to(struct journal *journal, const struct target *target) {
+    int64_t now_ms = clock_mono_ms();
+    if (*target->name == '\0') {
+        journal->left_ms = now_ms;
+        return;
+    }
+    journal->tried = false;
+    if (!same_target(target, &journal->newest)) {
+        journal->newest = *target;
+        *journal->error = '\0';  // that was another server
+        journal->failing_since_ms = 0;
+        journal->idle_events = 0;
+        journal->counted = false;
+    } else if (journal->failing_since_ms) {
+        journal->failing_since_ms += now_ms - journal->left_ms;  // an absence is another trouble
+    }
+}
+
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch) {
     pthread_mutex_lock(&journal->lock);
@@ -264,10 +286,7 @@ void journal_point(struct journal *journal, const char *name, const char *addres
     target->port = port;
     target->epoch = epoch;
     if (!same_target(target, &before)) {
-        *journal->error = '\0';  // that was another server
-        journal->failing_since_ms = 0;
-        journal->idle_events = 0;
-        journal->counted = false;
+        turn_to(journal, target);
         wake(journal);
     }
     pthread_mutex_unlock(&journal->lock);
@@ -294,7 +313,8 @@ unsigned journal_idle_events(struct journal *journal) {
 int64_t journal_failing_ms(struct journal *journal, char *ret_error, size_t error_bytes) {
     pthread_mutex_lock(&journal->lock);
     int64_t since_ms = journal->failing_since_ms;
+    bool tried = journal->tried;
     (void)text_copy(ret_error, error_bytes, journal->error);
     pthread_mutex_unlock(&journal->lock);
-    return since_ms ? clock_mono_ms() - since_ms + 1 : 0;
+    return !tried ? JOURNAL_UNTRIED : since_ms ? clock_mono_ms() - since_ms + 1 : 0;
 }

@@ -9,7 +9,8 @@ struct journal;
 struct journal *journal_start(const struct settings *settings);
 void journal_stop(struct journal *journal);  // NULL is fine
 
-// Where to write from now on. name "" : nowhere (no primary, or another watcher leads).
+// Where to write from now on. name "" : nowhere (no primary, or another watcher leads); what is known of the newest
+// primary stays, for it is mostly the same that comes back.
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch);
 
@@ -27,5 +28,7 @@ void journal_add(struct journal *journal, const struct journal_row *row);
 // must.
 unsigned journal_idle_events(struct journal *journal);
 
-// For how long heartbeats have failed, 0 if the last one went well, and why ("" if fine).
+// For how long heartbeats have failed, 0 if the last one went well, and why ("" if fine). JOURNAL_UNTRIED: none has ended
+// since that was pointed at.
+enum { JOURNAL_UNTRIED = -1 };
 int64_t journal_failing_ms(struct journal *journal, char *ret_error, size_t error_bytes);

@@ -175,7 +175,7 @@ void report_outcome(struct watcher *watcher, const struct act_outcome *outcome) 
 static void report_reach(struct watcher *watcher, int node) {
     enum reach now = watcher->facts.nodes[node].reach, before = watcher->reach[node];
     const struct observation *it = watcher->observations[node];
-    if (now == before || now == REACH_UNSEEN || (now == REACH_MISSED && before == REACH_UP)) {
+    if (now == before || now == REACH_UNSEEN || now == REACH_MISSED) {
         return;  // a single miss is the phase's business; it is told when it lasts or is proved
     }
     if (!watcher->leads) {
@@ -185,7 +185,7 @@ static void report_reach(struct watcher *watcher, int node) {
     if (now == REACH_UP) {
         report_event(watcher, EVENT_NODE_UP, SEVERITY_INFO, watcher->names[node], 0, MSG_NODE_UP,
                      KVS(KV("node", watcher->names[node]), KV("version", it ? it->version : "")));
-    } else if (now != REACH_MISSED) {
+    } else {
         report_event(
             watcher, EVENT_NODE_DOWN, SEVERITY_WARNING, watcher->names[node], 0, MSG_NODE_DOWN,
             KVS(KV("node", watcher->names[node]), KV("reach", reach_name(now)), KV("error", it ? it->error : "")));
@@ -232,16 +232,23 @@ static void report_idle_events(struct watcher *watcher) {
 }
 
 // Lossless mode: clients were told "committed" though no replica had it. Once in a while, with all since the last time.
-static void report_let_through(struct watcher *watcher) {
-    watcher->let_through += watcher->leads ? watcher->facts.let_through : 0;
-    bool told = watcher->let_through_ms && watcher->now_ms - watcher->let_through_ms < LET_THROUGH_EVERY_MS;
-    if (watcher->let_through == 0 || told) {
-        return;
-    }
-    report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->state.primary, 0, MSG_LET_THROUGH,
-                 KVS(KV("primary", watcher->state.primary), KVI("count", watcher->let_through)));
+static void tell_let_through(struct watcher *watcher) {
+    report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->let_through_by, 0, MSG_LET_THROUGH,
+                 KVS(KV("primary", watcher->let_through_by), KVI("count", watcher->let_through)));
     watcher->let_through = 0;
     watcher->let_through_ms = watcher->now_ms;
+}
+
+static void report_let_through(struct watcher *watcher) {
+    if (watcher->let_through > 0 && !text_equal(watcher->let_through_by, watcher->state.primary)) {
+        tell_let_through(watcher);
+    }
+    watcher->let_through += watcher->leads ? watcher->facts.let_through : 0;
+    (void)text_copy(watcher->let_through_by, sizeof watcher->let_through_by, watcher->state.primary);
+    bool told = watcher->let_through_ms && watcher->now_ms - watcher->let_through_ms < LET_THROUGH_EVERY_MS;
+    if (watcher->let_through > 0 && !told) {
+        tell_let_through(watcher);
+    }
 }
 
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.
@@ -249,14 +256,16 @@ void report_health(struct watcher *watcher) {
     char error[160];
     int64_t failing_ms = journal_failing_ms(watcher->journal, error, sizeof error);
     bool serves = watcher->facts.view == PRIMARY_OPEN && watcher->leads;
+    watcher->write_trouble &= text_equal(watcher->write_trouble_uuid, watcher->state.primary_uuid);
     bool trouble = watcher->write_trouble ? failing_ms > 0 : failing_ms > WRITES_FAIL_MS;
     report_idle_events(watcher);
     report_let_through(watcher);
-    if (!serves || trouble == watcher->write_trouble) {
+    if (!serves || failing_ms == JOURNAL_UNTRIED || trouble == watcher->write_trouble) {
         return;
     }
     report_event(watcher, EVENT_ALARM, trouble ? SEVERITY_ERROR : SEVERITY_INFO, watcher->state.primary, 0,
                  trouble ? MSG_WRITES_FAIL : MSG_WRITES_WORK,
                  KVS(KV("primary", watcher->state.primary), KV("error", error)));
     watcher->write_trouble = trouble;
+    (void)text_copy(watcher->write_trouble_uuid, sizeof watcher->write_trouble_uuid, watcher->state.primary_uuid);
 }

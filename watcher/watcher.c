@@ -30,7 +30,7 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     *read = (struct cluster_state){0};
     assess_restore(&watcher->memory, &watcher->state, (const char (*)[NODE_NAME_SIZE])watcher->names, watcher->count,
                    watcher->now_ms, watcher->now_wall_ms);
-    intent_adopt(watcher);
+    intent_adopt(watcher, known.intent);
     if (watcher->state.reserved > watcher->reserved_epoch) {
         watcher->reserved_epoch = watcher->state.reserved;
     }
@@ -126,8 +126,10 @@ static void take_outcomes(struct watcher *watcher) {
     } else if (taken) {
         const struct act_request *request = &outcome.request;
         look_again(watcher, request);
-        watcher->intent_harmless = outcome.reign == REIGN_NOT_BEGUN;
-        if (outcome.reign >= REIGN_BEGUN) {
+        // We may have been frozen together with the node, and others gone on: theirs is the newer reign, and the intent.
+        bool newest = request->epoch >= watcher->state.epoch, ours = request->epoch == watcher->intent_epoch;
+        watcher->intent_harmless = ours ? outcome.reign == REIGN_NOT_BEGUN : watcher->intent_harmless;
+        if (outcome.reign >= REIGN_BEGUN && newest) {
             watcher->state.epoch = request->epoch;
             (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, watcher->names[request->target]);
             (void)text_copy(watcher->state.primary_uuid, sizeof watcher->state.primary_uuid, request->target_uuid);
@@ -140,11 +142,12 @@ static void take_outcomes(struct watcher *watcher) {
             assess_handed_over(&watcher->memory, request->old, request->target_uuid, watcher->now_ms);
         }
         if (outcome.reign == REIGN_OPEN) {
-            watcher->intent_act = ACT_NONE;  // done; the next one must not be told as the end of this
+            watcher->intent_act = ours ? ACT_NONE : watcher->intent_act;  // done: the next one is not the end of this
             watcher->cooling_until_ms = 0;
             *watcher->reason = '\0';
         } else {
             watcher->cooling_until_ms = watcher->now_ms + COOLING_MS;
+            watcher->cooling_of = request->told_as;
             (void)text_copy(watcher->reason, sizeof watcher->reason, outcome.err.text);
         }
         report_outcome(watcher, &outcome);
@@ -276,7 +279,9 @@ static void tick(void *arg) {
     }
     take_outcomes(watcher);
     size_t length_bytes;
-    for (char *bytes; watcher->asked.flag == 0 && (bytes = inbox_take(watcher->inbox, &length_bytes)) != NULL;) {
+    // Until the record is read, what a command changes would be lost by that. It came through Redis: the read follows.
+    bool listens = !watcher->leads || watcher->record_read;
+    for (char *bytes; listens && watcher->asked.flag == 0 && (bytes = inbox_take(watcher->inbox, &length_bytes)) != NULL;) {
         judge_command(watcher, bytes, length_bytes);
         free(bytes);
     }

@@ -50,6 +50,7 @@ struct watcher {
     struct asked asked;
     uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
     int64_t cooling_until_ms;
+    enum act cooling_of;
     char reason[NODE_WHY_SIZE];        // why the last action failed
     int intent_target;                 // node of an unfinished opening, -1
     enum act intent_act;               // what that opening was for: promote, switchover, ...
@@ -73,7 +74,9 @@ struct watcher {
     int64_t alarm_ms[NODE_MAX];
     int64_t published_ms;
     bool write_trouble;
+    char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
+    char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told
     unsigned idle_events;    // as told last, of the reign that follows
     uint64_t idle_epoch;
@@ -101,7 +104,7 @@ int target_node(const struct watcher *watcher, enum target target);  // whom a r
 void remember_failover(struct watcher *watcher);                     // for the failover limit
 
 // intent.c
-void intent_adopt(struct watcher *watcher);  // reads what an earlier life left: which node was being opened
+void intent_adopt(struct watcher *watcher, const char *known);  // reads what an earlier life left: which node was being opened
 void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c
