@@ -1,5 +1,5 @@
 // A cluster made of observations written by hand, for the tests of watcher/assess and watcher/policy. Nodes are called
-// a, b, c; a is the recorded primary unless a test says otherwise. Time stands still until the test moves it.
+// a, b, c and so on; a is the recorded primary unless a test says otherwise. Time stands still until the test moves it.
 #pragma once
 #include "common/mem.h"
 #include "common/text.h"
@@ -7,12 +7,14 @@
 
 #include "unit.h"
 
-enum { NODE_A, NODE_B, NODE_C, CLUSTER_T0 = 1000000, CLUSTER_SILENT_MS = 3000, CLUSTER_WALL_MS = 1700000000 };
+enum { NODE_A, NODE_B, NODE_C, NODE_D, NODE_E, CLUSTER_T0 = 1000000, CLUSTER_SILENT_MS = 3000, CLUSTER_WALL_MS = 1700000000 };
 
 #define UUID_A "aaaaaaaa-0000-0000-0000-000000000001"
 #define UUID_B "bbbbbbbb-0000-0000-0000-000000000002"
 #define UUID_C "cccccccc-0000-0000-0000-000000000003"
-static const char *const cluster_uuids[] = {UUID_A, UUID_B, UUID_C};
+#define UUID_D "dddddddd-0000-0000-0000-000000000004"
+#define UUID_E "eeeeeeee-0000-0000-0000-000000000005"
+static const char *const cluster_uuids[] = {UUID_A, UUID_B, UUID_C, UUID_D, UUID_E};
 
 struct cluster {
     int count;

@@ -165,6 +165,71 @@ static void of_three_both_replicas_must_vouch(void **state) {
     assert_int_equal(facts.candidate, CANDIDATE_UNPROVEN);
 }
 
+// As many as no w replicas are without: then one of them acknowledged. Those that are missing are away, or have restarted
+// and answer; one of these must not be chosen, though enough others vouch.
+static void enough_vouch_when_fewer_are_missing_than_acknowledge(void **state) {
+    (void)state;
+    static const struct {
+        int nodes, acks, quorum;
+    } rows[] = {{2, 1, 1}, {3, 1, 2}, {4, 2, 2}, {5, 2, 3}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int replicas = rows[i].nodes - 1;
+        for (int missing = 0; missing < 1 << replicas; missing++) {
+            for (int answers = 0; answers < 2; answers++) {
+                char name[80];
+                (void)text_format(name, sizeof name, "%d nodes, missing %x, %s", rows[i].nodes, (unsigned)missing,
+                                  answers ? "restarted" : "away");
+                AUTO_CLUSTER struct cluster it = lossless_of(rows[i].nodes);
+                assert_row(name, it.acks == rows[i].acks);
+                int vouching = replicas;
+                it.now_ms += 100;
+                (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+                for (int node = 1; node <= replicas; node++) {
+                    if (missing >> (node - 1) & 1) {
+                        vouching--;
+                        if (answers) {
+                            restarted(acknowledges(&it, node, THREAD_CONNECTING, UUID_A ":1-10"));
+                        } else {
+                            (void)cluster_see(&it, node, PROBE_REFUSED);
+                        }
+                    }
+                }
+                (void)cluster_judge(&it);
+                struct facts facts = dies(&it);
+                bool enough = replicas - vouching < rows[i].acks;
+                assert_row(name, facts.quorum == rows[i].quorum);
+                assert_row(name, facts.vouching == vouching);
+                assert_row(name, enough == (vouching >= rows[i].quorum));
+                assert_row(name, facts.candidate == (enough                     ? CANDIDATE_READY
+                                                     : vouching > 0 || answers ? CANDIDATE_UNPROVEN
+                                                                               : CANDIDATE_NONE));
+                assert_row(name, !enough || facts.nodes[facts.candidate_node].vouches);
+            }
+        }
+    }
+}
+
+// What it holds beyond them it may have had from the primary and acknowledged before it restarted.
+static void who_holds_more_than_all_that_vouch_must_vouch_itself(void **state) {
+    (void)state;
+    for (int vouches = 0; vouches < 2; vouches++) {
+        AUTO_CLUSTER struct cluster it = lossless_of(5);
+        (void)dies(&it);
+        for (int look = 0; look < 2; look++) {
+            it.now_ms += 100;
+            struct observation *seen = acknowledges(&it, NODE_E, THREAD_CONNECTING, UUID_A ":1-12");
+            seen->receiver_errno = 2003;
+            if (!vouches) {
+                restarted(seen);
+            }
+            struct facts facts = cluster_judge(&it);
+            assert_int_equal(facts.vouching, vouches ? 4 : 3);
+            assert_int_equal(facts.candidate_node, NODE_E);
+            assert_int_equal(facts.candidate, vouches ? CANDIDATE_READY : CANDIDATE_UNPROVEN);
+        }
+    }
+}
+
 static void a_primary_that_does_not_wait_as_recorded_is_loose(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = lossless_of(2);
@@ -399,6 +464,8 @@ int main(void) {
         cmocka_unit_test(a_voucher_that_lost_its_relay_log_is_none),
         cmocka_unit_test(who_is_not_level_does_not_vouch_yet),
         cmocka_unit_test(of_three_both_replicas_must_vouch),
+        cmocka_unit_test(enough_vouch_when_fewer_are_missing_than_acknowledge),
+        cmocka_unit_test(who_holds_more_than_all_that_vouch_must_vouch_itself),
         cmocka_unit_test(a_primary_that_does_not_wait_as_recorded_is_loose),
         cmocka_unit_test(a_primary_that_hears_nothing_is_stuck),
         cmocka_unit_test(what_was_let_through_earlier_is_no_news),
