@@ -51,6 +51,7 @@ GUARDS = {
         ("the receiver is stopped", "step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&\n"
          "                 (request->quorum", "true) &&\n                 (request->quorum"),
         ("goes on alone", "step_go_alone(context, request, session, err) && step_license", "step_license"),
+        ("what a forced one still applies ends before it opens", "bool source_later = busy || !request->forced;", "bool source_later = true;"),
         ("old_is_away", "                 step_old_is_away(context, request, err) &&\n", ""),
         ("opened beside another", " &&\n                 step_others_closed(context, request->target, request->old, err);", ";"),
         ("licensed before the last look", " && step_license(session, err) &&\n                 step_old_is_away(context, request, err) &&\n"
@@ -110,6 +111,7 @@ GUARDS = {
          "        !reigns(session, request->epoch, err)) {"),
         ("it reigns, before it stops to wait", "        !reigns(session, request->epoch, err) || !step_record_sync(context, 0, err)) {",
          "        !step_record_sync(context, 0, err)) {"),
+        ("what was seen before a freeze at the licence", "    if (now_ms - began_ms > ROUND_TRIP_MS) {", "    if (false) {"),
         ("the lease outlasts the licence", "lease_ms == 0 || now_ms + LICENCE_MS <= lease_ms ||", "true || lease_ms ||"),
         ("it was let through, says the node", "           (text_equal(still, \"0\") || err_set(err, ERR_TIMEOUT, 0, \"it took too long to be allowed\"));", "           true;"),
         ("cut off before they are let through", "(step_end_sessions(context, node, uuid, err) && let_through(second, err))", "let_through(second, err)"),
@@ -129,6 +131,7 @@ GUARDS = {
         ("sessions in the way are ended", "        if (!step_end_sessions(context, node, uuid, err)) {", "        if (false && uuid) {"),
         ("events are off", "    return db_exec(session, STATEMENT_MS, \"SET GLOBAL event_scheduler = OFF\", err);\n}\n\nbool step_stay", "    return true;\n}\n\nbool step_stay"),
         ("only one that is connecting may be left", "    if (db_rows_count(rows) == 1 && connecting) {", "    if (db_rows_count(rows) == 1) {"),
+        ("a transaction that is half received", "(text_equal(now, last) && !receiving)", "text_equal(now, last)"),
         ("a broken applier", "        if (now.error_number) {", "        if (now.error_number && false) {"),
         ("what is left to apply", "        if (!now.configured || now.left == 0) {", "        if (true) {"),
         ("caught up", "    return text_equal(db_cell(rows, 0, 0, NULL), \"0\") ||\n           err_set(err, ERR_TIMEOUT", "    return true ||\n           err_set(err, ERR_TIMEOUT"),

@@ -167,6 +167,10 @@ void check_opening(const struct node *node) {
     if (w < 0) {
         return;  // a statement that arrived late: nobody decided that now
     }
+    if (node->repl.applier && node->repl.applier_errno == 0 && repl_left(node) > 0) {
+        world_fail("%s opens %s (%s) while %d transactions are being applied there", sim_process->name, node->name,
+                   check.act[w], repl_left(node));
+    }
     if (node->rebuild_marked) {
         world_fail("%s opens %s, which holds half a copy", sim_process->name, node->name);
     }

@@ -191,6 +191,14 @@ static void do_slow_stop_back(const struct fault *fault) {
     world.node[fault->a].stop_cost_ms = 0;
 }
 
+static void do_slow_take(const struct fault *fault) {
+    world.node[fault->a].take_cost_ms = fault->much;
+}
+
+static void do_slow_take_back(const struct fault *fault) {
+    world.node[fault->a].take_cost_ms = 0;
+}
+
 static void do_loosen(const struct fault *fault) {
     node_let_through(&world.node[fault->a]);
 }
@@ -393,7 +401,7 @@ void plot_heal(void) {
         struct node *node = &world.node[i];
         node->name_gone = false;
         node->apply_cost_ms = 1;
-        node->stop_cost_ms = 0;
+        node->stop_cost_ms = node->take_cost_ms = 0;
         node->overloaded_ms = node->locked_ms = 0;
         if (node->thaw_ms > sim_now_ms()) {
             node_freeze(node, 1);

@@ -45,6 +45,7 @@
       none)                                                     /* node a's rows of relevo.epoch are deleted there */ \
     X(FAULT_LOCK_ROWS, "hand: rows locked", 4, lock_rows, none) /* for ms node a's rows of relevo cannot be read */   \
     X(FAULT_SLOW_STOP, "slow stop", 3, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
+    X(FAULT_SLOW_TAKE, "slow receiving", 0, slow_take, slow_take_back) /* node a receives a transaction in much ms */   \
     X(FAULT_LOOSEN, "hand: semi-sync off", 0, loosen, none)                                                           \
     X(FAULT_MISLEAD, "name leads elsewhere", 0, mislead,                                                              \
       mislead_back)                                /* who connects to node a anew reaches node b */                   \

@@ -76,6 +76,7 @@ void observe_look(const struct node *node, struct observation *it) {
         (void)text_copy(it->source_uuid, sizeof it->source_uuid, repl->uuid_known ? world.node[repl->source].uuid : "");
     }
     it->source_heartbeats = repl->heartbeats;
+    it->receiving = repl->receiver == THREAD_ON && repl->whole_ms > 0;
     it->receiver_errno = repl->receiver_errno;
     it->applier_errno = repl->applier_errno;
     if (world.settings.mode == MODE_LOSSLESS) {

@@ -121,6 +121,20 @@ static void acknowledge(void *arg) {
     node_acknowledge(arg);
 }
 
+// The next transaction. One that takes a while shows in the set of what was received only then.
+static bool is_whole(struct node *node) {
+    struct replication *repl = &node->repl;
+    if (node->take_cost_ms > 0 && repl->whole_ms == 0) {
+        repl->whole_ms = sim_now_ms() + node->take_cost_ms;
+        step_at(node, repl->whole_ms);
+    }
+    if (repl->whole_ms > sim_now_ms()) {
+        return false;
+    }
+    repl->whole_ms = 0;
+    return true;
+}
+
 static void take(struct node *node, const struct node *source) {
     struct replication *repl = &node->repl;
     if (repl->acknowledges && source->source_on && repl->cursor < source->data.log_count) {
@@ -130,6 +144,9 @@ static void take(struct node *node, const struct node *source) {
         const struct entry *entry = &source->data.log[repl->cursor];
         if (has(node, entry)) {
             continue;
+        }
+        if (!is_whole(node)) {
+            return;
         }
         if (repl->relay_count == repl->relay_room) {
             repl->relay_room = repl->relay_room ? repl->relay_room * 2 : 64;
@@ -179,6 +196,7 @@ static void connected(struct node *node, const struct node *source) {
     repl->said = 0;
     repl->source_boot = source->boot;
     repl->cursor = 0;
+    repl->whole_ms = 0;
     repl->heard_ms = repl->beat_ms = sim_now_ms();
     take(node, source);
 }

@@ -110,7 +110,7 @@ enum sql_answer run_settle(struct db_session *session, const char *sql, struct d
     if (session->node->repl.configured && session->node->repl.receiver == THREAD_ON) {
         sql_cell(rows, "received", node_received(session->node));
         sql_cell_text(rows, "sleep", "0");
-        sql_cell_text(rows, "queueing", "");  // whole transactions arrive here
+        sql_cell_text(rows, "queueing", session->node->repl.whole_ms ? "one of its source" : "");
     }
     return SQL_DONE;
 }

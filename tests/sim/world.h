@@ -66,6 +66,7 @@ struct replication {
     unsigned source_boot;       // the connection is with this life of the source
     int64_t heard_ms, beat_ms;  // last sign of the source; last heartbeat
     uint64_t heartbeats;
+    int64_t whole_ms;                    // when the transaction that it is receiving is whole, 0: none
     int64_t attempt_ms, attempt_end_ms;  // next attempt to connect; end of one that hangs, 0: none
     bool stop_asked;                     // STOP waits for the hanging attempt
     bool acknowledges;                   // it said so when it connected
@@ -93,6 +94,7 @@ struct node {
     int64_t apply_cost_ms;   // of one transaction
     int64_t rows_locked_ms;  // until then nobody can read its rows of relevo
     int64_t stop_cost_ms;    // of a receiver that streams, which goes on meanwhile
+    int64_t take_cost_ms;    // until one transaction is received whole, 0: at once
     bool held;               // a lock on the clients' table keeps the applier waiting
     bool clone_plugin, rebuild_marked;
     bool source_on, replica_on;  // semi-sync: commits wait; it acknowledges once its receiver connects
