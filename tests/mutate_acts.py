@@ -51,7 +51,8 @@ GUARDS = {
         ("the receiver is stopped", "step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&\n"
          "                 (request->quorum", "true) &&\n                 (request->quorum"),
         ("goes on alone", "step_go_alone(context, request, session, err) && step_license", "step_license"),
-        ("what a forced one still applies ends before it opens", "bool source_later = busy || !request->forced;", "bool source_later = true;"),
+        ("what a forced one still applies ends before it opens", "bool source_later = !request->forced;", "bool source_later = true;"),
+        ("... though the receiver hangs", "bool source_later = !request->forced;", "bool source_later = busy || !request->forced;"),
         ("old_is_away", "                 step_old_is_away(context, request, err) &&\n", ""),
         ("opened beside another", " &&\n                 step_others_closed(context, request->target, request->old, err);", ";"),
         ("licensed before the last look", " && step_license(session, err) &&\n                 step_old_is_away(context, request, err) &&\n"
@@ -115,7 +116,7 @@ GUARDS = {
         ("the lease outlasts the licence", "lease_ms == 0 || now_ms + LICENCE_MS <= lease_ms ||", "true || lease_ms ||"),
         ("it was let through, says the node", "           (text_equal(still, \"0\") || err_set(err, ERR_TIMEOUT, 0, \"it took too long to be allowed\"));", "           true;"),
         ("cut off before they are let through", "(step_end_sessions(context, node, uuid, err) && let_through(second, err))", "let_through(second, err)"),
-        ("a newer reign is not fenced, waiting commits", "           step_no_newer_reign(second, request->old_epoch, err) && license", "           license"),
+        ("a newer reign is not fenced, waiting commits", "license(second, 0, err) && step_no_newer_reign(second, request->old_epoch, err) &&\n", "license(second, 0, err) &&\n"),
         ("the fence took hold", " && fence_took_hold(second, db_connection_id(session), &pending, err) &&\n", " &&\n"),
         ("who restarted does not vouch", "request->boots[node] == 0 || found_s != request->boots[node] || !executed || !received ||\n"
          "        gtid_count(received) < request->received[node]) {", "!executed || !received) {"),
@@ -151,9 +152,12 @@ GUARDS = {
     ],
     "watcher/watcher.c": [
         ("a record that may be old, in the next life", "watcher->recalled = watcher->state.recalled || (older", "watcher->recalled = (older"),
+        ("what an older action did is not the newest", "if (outcome.reign >= REIGN_BEGUN && newest) {", "if (outcome.reign >= REIGN_BEGUN) {"),
+        ("no command before the record is read", "    bool listens = !watcher->leads || watcher->record_read;", "    bool listens = true;"),
         ("another watcher that was met", "        publish_met(watcher->publish, rival, met_ms);\n", ""),
     ],
     "watcher/intent.c": [
+        ("what was begun without Redis is not forgotten", "    if (watcher->intent_target >= 0 && watcher->intent_epoch > epoch", "    if (false && watcher->intent_epoch > epoch"),
         ("a node that cannot be asked is not forgotten", "bool kept = watcher->settings->mode == MODE_LOSSLESS &&", "bool kept = false &&"),
         ("a node that was not looked at since is not forgotten", "(flags & FLAG_BUSY) == 0", "actor_idle(watcher->actor)"),
     ],

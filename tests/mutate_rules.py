@@ -235,6 +235,13 @@ GUARDS = {
         ("watcher->facts.nodes[node].steady_ms >= STEADY_MS &&\n", "\n"),
         ("watcher->facts.nodes[node].diverged == 0 && ", ""),
         (" && !watcher->facts.nodes[node].doubted;", ";"),
+        # the rest after a failure
+        ("!(gone && watcher->cooling_of == ACT_SWITCHOVER)", "true"),
+        ("!(gone && watcher->cooling_of == ACT_SWITCHOVER)", "!gone"),
+        ("!(gone && watcher->cooling_of == ACT_SWITCHOVER)", "watcher->cooling_of != ACT_SWITCHOVER"),
+        ("view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT", "view == PRIMARY_CLOSING || view == PRIMARY_SILENT"),
+        ("view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT", "view == PRIMARY_DEAD || view == PRIMARY_SILENT"),
+        ("view == PRIMARY_DEAD || view == PRIMARY_CLOSING || view == PRIMARY_SILENT", "view == PRIMARY_DEAD || view == PRIMARY_CLOSING"),
         # what was seen before we acted
         ("!it || it->outcome != PROBE_OK || it->kicks >= watcher->acted_kicks[node]", "true"),
         ("actor_idle(watcher->actor) && all_seen_since_acted(watcher)", "all_seen_since_acted(watcher)"),

@@ -102,8 +102,9 @@ void act_promote(const struct act_context *context, const struct act_request *re
         return;
     }
     // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
-    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then.
-    bool source_later = busy || !request->forced;
+    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then, though
+    // a receiver that hangs in an attempt to connect makes that take seconds.
+    bool source_later = !request->forced;
     outcome->reign = step_reign(context, session, request, source_later, err);
     (void)step_timed(outcome, "open", &since_ms, true);
     if (outcome->reign == REIGN_OPEN && source_later && !busy) {

@@ -226,7 +226,7 @@ bool step_fence_waiting(const struct act_context *context, const struct act_requ
     return step_open(context, node, uuid, &second, err) &&
            db_execf(session, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", FENCE_PENDING_S) &&
            db_execf(second, STATEMENT_MS, err, "SET SESSION lock_wait_timeout = %d", LOOK_WAIT_S) &&
-           step_no_newer_reign(second, request->old_epoch, err) && license(second, 0, err) &&
+           license(second, 0, err) && step_no_newer_reign(second, request->old_epoch, err) &&
            db_begin(session, fence_sql, err) && fence_took_hold(second, db_connection_id(session), &pending, err) &&
            (!pending || (step_end_sessions(context, node, uuid, err) && let_through(second, err))) &&
            db_end(session, STATEMENT_MS, fence_sql, err) &&

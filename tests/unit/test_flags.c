@@ -112,6 +112,10 @@ static void maintenance(struct stage *it) {
 static void cooling(struct stage *it) {
     it->watcher.cooling_until_ms = NOW_MS + 1;
 }
+static void switchover_failed(struct stage *it) {
+    cooling(it);
+    it->watcher.cooling_of = ACT_SWITCHOVER;
+}
 static void at_work(struct stage *it) {
     (void)it;
     idle = false;
@@ -150,6 +154,12 @@ static void job_of_b(struct stage *it, enum job_phase phase) {
     X(LIMIT, two_failovers, true, it_stays_reached, it->watcher.now_wall_ms += 1000000000)                            \
     X(COOLING, cooling, true, just_failed, )                                                                          \
     X(COOLING, cooling, false, cooled, it->watcher.now_ms += 1)                                                       \
+    X(COOLING, switchover_failed, true, it_is_tried_again_later, it->watcher.facts.view = PRIMARY_OPEN)               \
+    X(COOLING, switchover_failed, false, the_primary_died, it->watcher.facts.view = PRIMARY_DEAD)                     \
+    X(COOLING, switchover_failed, false, it_went_silent, it->watcher.facts.view = PRIMARY_SILENT)                     \
+    X(COOLING, switchover_failed, false, it_shuts_down, it->watcher.facts.view = PRIMARY_CLOSING)                     \
+    X(COOLING, cooling, true, a_promotion_rests_all_the_same, it->watcher.cooling_of = ACT_PROMOTE;                   \
+      it->watcher.facts.view = PRIMARY_DEAD)                                                                          \
     X(ALL_STREAMING, nothing, true, all_stream, )                                                                     \
     X(ALL_STREAMING, nothing, false, one_does_not, it->watcher.facts.all_streaming = false)                           \
     X(ANY_JOB, a_job, true, job_on, )                                                                                 \
