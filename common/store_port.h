@@ -32,11 +32,18 @@ bool store_publish(struct store *store, enum store_channel channel, const char *
 // XADD to …:log:<service>, capped to about 1,000.
 bool store_log(struct store *store, const char *line, struct err *err);
 
-// The lease …:lease = id for ttl_ms, taken if free or ours. True: *ret_holder says who has it, which is id or another.
-// Who does not get it leaves its name in …:rival for a while: *ret_rival tells the holder that somebody waits for its
-// place. No scripts: WATCH/MULTI.
-bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_holder[80], bool *ret_rival,
-                 struct err *err);
+// Who has the lease, and what can be told of who had it before.
+struct lease_word {
+    char holder[80];    // the one who asked, or another
+    bool rival;         // somebody else asked for it lately
+    bool handed_over;   // it was free because its holder had given it back
+    uint64_t renewals;  // by anybody, before this call (…:lease:renewals); 0: Redis knows of none
+};
+
+// The lease …:lease = id for ttl_ms, taken if free or ours. Who does not get it leaves its name in …:rival for a while.
+// When it runs out Redis says, by a clock that may be set: whoever takes it from another must not rely on that. No
+// scripts: WATCH/MULTI.
+bool store_lease(struct store *store, const char *id, int64_t ttl_ms, struct lease_word *ret, struct err *err);
 bool store_lease_release(struct store *store, const char *id, struct err *err);
 
 // Waits for a message on any of the channels (subscribes on first use; uses the handle for nothing else from then on).

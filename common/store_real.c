@@ -15,12 +15,13 @@
 #define LOG_MOST "1000"
 #define PING_AFTER_MS 2000  // a subscribed connection that is quiet this long is asked
 #define PONG_WITHIN_MS 2000
-#define RIVAL_MARK_MS "10000"  // it is written again each second
+#define RIVAL_MARK_MS "10000"   // it is written again each second
+#define HANDED_OVER_MS "10000"  // whoever waits asks each second
 #define KEY_SIZE 96
 
 struct store {
     struct store_link *link;
-    char hash[KEY_SIZE], seq[KEY_SIZE], history[KEY_SIZE], log[KEY_SIZE], lease[KEY_SIZE], rival[KEY_SIZE];
+    char hash[KEY_SIZE], seq[KEY_SIZE], history[KEY_SIZE], log[KEY_SIZE], lease[KEY_SIZE], rival[KEY_SIZE], renewals[KEY_SIZE];
     char channels[STORE_CHANNEL_COUNT][KEY_SIZE];
     bool subscribed;             // on the present connection
     int64_t heard_ms, asked_ms;  // monotonic: last byte on a subscribed connection; PING sent, 0 if none is open
@@ -40,6 +41,7 @@ struct store *store_open(const struct settings *settings, enum service service) 
     text_format(store->history, KEY_SIZE, "relevo:%s:history", cluster);
     text_format(store->log, KEY_SIZE, "relevo:%s:log:%s", cluster, service_name(service));
     text_format(store->lease, KEY_SIZE, "relevo:%s:lease", cluster);
+    text_format(store->renewals, KEY_SIZE, "relevo:%s:lease:renewals", cluster);
     text_format(store->rival, KEY_SIZE, "relevo:%s:rival", cluster);
     for (int i = 0; i < STORE_CHANNEL_COUNT; i++)
         text_format(store->channels[i], KEY_SIZE, "relevo:%s:%s", cluster, parts[i]);
@@ -170,23 +172,30 @@ bool store_log(struct store *store, const char *line, struct err *err) {
                NULL, err);
 }
 
-// WATCHes the lease and reads who has it into ret_holder, "" for nobody.
-static bool lease_watch(struct store *store, int64_t until_ms, char ret_holder[80], struct err *err) {
-    AUTO_REPLY struct redisReply *holder = NULL;
+// WATCHes the lease and reads who has it: "" for nobody, which is what a holder that gives it back leaves there.
+static bool lease_watch(struct store *store, int64_t until_ms, struct lease_word *ret, struct err *err) {
+    AUTO_REPLY struct redisReply *both = NULL;
     if (!ask(store, (const char *[]){"WATCH", store->lease, NULL}, until_ms, NULL, err) ||
-        !ask(store, (const char *[]){"GET", store->lease, NULL}, until_ms, &holder, err))
+        !ask(store, (const char *[]){"MGET", store->lease, store->renewals, NULL}, until_ms, &both, err))
         return false;
-    text_copy(ret_holder, 80, holder->type == REDIS_REPLY_STRING ? holder->str : "");
+    bool pair = both->type == REDIS_REPLY_ARRAY && both->elements == 2;
+    bool known = pair && both->element[0]->type == REDIS_REPLY_STRING;
+    text_copy(ret->holder, sizeof(ret->holder), known ? both->element[0]->str : "");
+    ret->handed_over = known && *ret->holder == '\0';
+    ret->renewals = 0;
+    if (pair && both->element[1]->type == REDIS_REPLY_STRING)
+        (void)text_to_u64(both->element[1]->str, &ret->renewals);
     return true;
 }
 
-// Runs one command on the watched lease. *ret_done false: somebody touched it since, nothing was done.
-static bool lease_change(struct store *store, const char *const *words, int64_t until_ms, bool *ret_done,
-                         struct err *err) {
+// Sets the watched lease. *ret_done false: somebody touched it since, nothing was done.
+static bool lease_set(struct store *store, const char *id, const char *ttl, int64_t until_ms, bool *ret_done,
+                      struct err *err) {
     store_link_say(store->link, (const char *[]){"MULTI", NULL});
-    store_link_say(store->link, words);
+    store_link_say(store->link, (const char *[]){"SET", store->lease, id, "PX", ttl, NULL});
+    store_link_say(store->link, (const char *[]){"INCR", store->renewals, NULL});
     store_link_say(store->link, (const char *[]){"EXEC", NULL});
-    return transact(store, words, 1, until_ms, ret_done, err);
+    return transact(store, (const char *const[]){"SET", "INCR"}, 2, until_ms, ret_done, err);
 }
 
 // A connection keeps its WATCH until EXEC or UNWATCH, and a later MULTI would be undone by it.
@@ -208,29 +217,29 @@ static bool lease_queued(struct store *store, const char *id, int64_t until_ms, 
     return true;
 }
 
-bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_holder[80], bool *ret_rival,
-                 struct err *err) {
+bool store_lease(struct store *store, const char *id, int64_t ttl_ms, struct lease_word *ret, struct err *err) {
     int64_t until_ms;
-    char ttl[24], holder[80];
+    char ttl[24];
     if (!begin(store, &until_ms, err))
         return false;
     text_format(ttl, sizeof(ttl), "%lld", (long long)ttl_ms);
-    while (lease_watch(store, until_ms, holder, err)) {
+    while (lease_watch(store, until_ms, ret, err)) {
         bool done = false;
-        if (*holder && !text_equal(holder, id)) {
-            text_copy(ret_holder, 80, holder);
-            *ret_rival = true;
+        if (*ret->holder && !text_equal(ret->holder, id)) {
+            ret->rival = true;
             return lease_queue(store, id, until_ms, err);
         }
-        if (!lease_change(store, (const char *[]){"SET", store->lease, id, "PX", ttl, NULL}, until_ms, &done, err))
+        if (!lease_set(store, id, ttl, until_ms, &done, err))
             break;
         if (done) {
-            text_copy(ret_holder, 80, id);
-            return lease_queued(store, id, until_ms, ret_rival, err);
+            text_copy(ret->holder, sizeof(ret->holder), id);
+            return lease_queued(store, id, until_ms, &ret->rival, err);
         }
+        *ret->holder = '\0';  // whoever that was
         if (clock_mono_ms() >= until_ms)
             return err_set(err, ERR_BUSY, 0, "the lease %s changes hands too fast", store->lease);
     }
+    *ret->holder = '\0';
     // A watch that failed half-way must not undo a later transaction on this connection.
     store_link_drop(store->link);
     return false;
@@ -238,14 +247,14 @@ bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_h
 
 bool store_lease_release(struct store *store, const char *id, struct err *err) {
     int64_t until_ms;
-    char holder[80];
+    struct lease_word word = {0};
     if (!begin(store, &until_ms, err))
         return false;
-    if (lease_watch(store, until_ms, holder, err)) {
-        if (!text_equal(holder, id))
+    if (lease_watch(store, until_ms, &word, err)) {
+        if (!text_equal(word.holder, id))
             return lease_unwatch(store, until_ms, err);
         // If it was taken over between WATCH and EXEC, it is not ours to release.
-        if (lease_change(store, (const char *[]){"DEL", store->lease, NULL}, until_ms, NULL, err))
+        if (lease_set(store, "", HANDED_OVER_MS, until_ms, NULL, err))
             return true;
     }
     store_link_drop(store->link);

@@ -2,15 +2,30 @@
 
 #include "common/text.h"
 
-void lease_answer(struct lease *lease, bool ours, const char *holder, int64_t asked_ms, bool anew, bool rival) {
+// From when on nobody else can believe any more that it holds what was given to us.
+static int64_t rid_of_rivals_ms(const struct lease *lease, const struct lease_word *word, int64_t asked_ms,
+                                int64_t now_ms, bool anew) {
+    if (lease->rival_seen_ms == 0 || (word->handed_over && !anew)) {
+        return asked_ms;
+    }
+    bool not_renewed_since = word->renewals != 0 && word->renewals == lease->renewals;
+    return (not_renewed_since ? lease->renewed_ms : now_ms) + LEASE_TTL_MS;
+}
+
+void lease_answer(struct lease *lease, bool ours, const struct lease_word *word, int64_t asked_ms, int64_t now_ms,
+                  bool anew) {
     bool kept = asked_ms < lease->held_until_ms;
-    if (ours && !kept && anew && lease->rival_seen_ms) {
-        lease->held_from_ms = asked_ms + LEASE_TTL_MS;
+    lease->renewals = anew ? 0 : lease->renewals;  // it may have lost the last of them, or begun again
+    if (ours && !kept) {
+        lease->held_from_ms = rid_of_rivals_ms(lease, word, asked_ms, now_ms, anew);
+    } else if (!ours && word->renewals != lease->renewals) {
+        lease->renewals = word->renewals;
+        lease->renewed_ms = now_ms;
     }
     lease->answered_ms = asked_ms;
     lease->held_until_ms = ours ? asked_ms + LEASE_TTL_MS - LEASE_MARGIN_MS : 0;
-    (void)text_copy(lease->holder, sizeof lease->holder, holder);
-    if (!ours || rival) {
+    (void)text_copy(lease->holder, sizeof lease->holder, word->holder);
+    if (!ours || word->rival) {
         lease->rival_seen_ms = asked_ms;
     }
 }

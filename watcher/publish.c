@@ -55,20 +55,19 @@ static void tell_reach(struct publish *publish, bool answered, const struct err 
 }
 
 static void renew_lease(struct publish *publish) {
-    char holder[80] = "";
+    struct lease_word word = {0};
     struct err err = {0};
     int64_t asked_ms = clock_mono_ms();
-    bool rival = false;
-    bool answered = store_lease(publish->store, publish->id, LEASE_TTL_MS, holder, &rival, &err);
+    bool answered = store_lease(publish->store, publish->id, LEASE_TTL_MS, &word, &err);
     tell_reach(publish, answered, &err);
-    if (!answered && *holder == '\0') {
+    if (!answered && *word.holder == '\0') {
         return;
     }
     pthread_mutex_lock(&publish->lock);
     bool led = lease_leads(&publish->lease, asked_ms);
     unsigned generation = store_generation(publish->store);
-    lease_answer(&publish->lease, text_equal(holder, publish->id), holder, asked_ms,
-                 generation != publish->lease_generation, rival);
+    lease_answer(&publish->lease, text_equal(word.holder, publish->id), &word, asked_ms, clock_mono_ms(),
+                 generation != publish->lease_generation);
     publish->lease_generation = generation;
     bool turned = led != lease_leads(&publish->lease, asked_ms);
     pthread_mutex_unlock(&publish->lock);

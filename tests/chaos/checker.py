@@ -46,16 +46,24 @@ def reigns(records, port):
     return found
 
 
+def amid(records, port, others):
+    """What this port acknowledged whole while the other one was at it: between two of its acknowledgements, without a pause."""
+    return [(r["sent"], r["done"]) for r in records if r["port"] == port and r["says"] == "ack"
+            and any(begin < r["sent"] and r["done"] < end for begin, end in others)]
+
+
 def both(records):
     """When both ports acknowledged: [(from, to)]. A client hears late of what was acknowledged in time, for it shares the cores
     with all else: a moment counts only if something that was sent within it was acknowledged too."""
     one, two = (reigns(records, PORT[node]) for node in NODES)
+    alone = amid(records, PORT[NODES[0]], two) + amid(records, PORT[NODES[1]], one)
     spans = [(max(a, c), min(b, d)) for a, b in one for c, d in two if max(a, c) < min(b, d)]
 
     def sent_within(span, port):
         return any(r["port"] == port and r["says"] == "ack" and span[0] < r["sent"] and r["done"] <= span[1] for r in records)
-    return [span for span in spans
-            if span[1] - span[0] > HEARD_LATE_S or all(sent_within(span, PORT[node]) for node in NODES)]
+    spans = [span for span in spans
+             if span[1] - span[0] > HEARD_LATE_S or all(sent_within(span, PORT[node]) for node in NODES)]
+    return spans + [a for a in alone if not any(b <= a[0] and a[1] <= e for b, e in spans)]
 
 
 def longest_gap(records):

@@ -9,7 +9,7 @@ import pymysql
 import redis as redis_client
 
 from lib import engine
-from lib.cluster import A, B, KEY, NODES, other
+from lib.cluster import A, B, KEY, NODES, PORT, other
 from lib.compare import rows
 from lib.faults import SERVERS, crash, processes
 from lib.run import sh, wait_until
@@ -163,9 +163,12 @@ class Hand:
             except pymysql.Error as problem:
                 if problem.args and problem.args[0] in REFUSALS:
                     says = "refused"
-            self.transactions += [{"id": row, "port": 0, "sent": sent, "done": time.monotonic(), "says": says}
+            self.transactions += [{"id": row, "port": PORT[node], "sent": sent, "done": time.monotonic(), "says": says}
                                   for row in ids]
         return end
+
+    def clock(self, container, fault):
+        self.surgeon.set_clock(container, int(fault.how))
 
     def purge(self, node, _):
         with self.cluster.session(node) as session:

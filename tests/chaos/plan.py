@@ -18,7 +18,7 @@ class Kind:
     lasts: tuple = (0.0, 0.0)  # seconds; (0, 0): it is a moment
     hows: tuple = ("",)
     blinds: bool = False       # async permits two nodes that acknowledge meanwhile: a primary out of sight or thawing
-    bounded: bool = False      # needs data volumes with a limit
+    staged: bool = False       # needs what the long form prepares: volumes with a limit, clocks of their own
 
 
 KINDS = {
@@ -32,7 +32,8 @@ KINDS = {
     "loss": Kind(4, PAIRS, (3, 10), ("10", "40"), blinds=True),                # per cent of the packets, both ways
     "isolate": Kind(6, ROLES, (1, 9), ("drop", "drop", "reject"), blinds=True),  # from all but its clients
     "detach": Kind(3, ROLES, (1, 8), blinds=True),                             # its network goes, and its name
-    "disk full": Kind(6, ROLES, (2, 9), bounded=True),
+    "disk full": Kind(6, ROLES, (2, 9), staged=True),
+    "clock": Kind(5, (*ROLES, WATCHER, REDIS, RESYNC), hows=("-3600", "-60", "-1", "+1", "+60", "+3600"), staged=True),
     "too many": Kind(5, ROLES, (2, 9), ("limit", "flood")),                    # connections
     "lock": Kind(8, ROLES, (1, 8), ("writes", "epoch", "heartbeat", "global", "backup", "rows")),
     "transaction": Kind(8, ("primary",), (1, 9), ("commit", "commit", "roll back", "give up")),
@@ -83,14 +84,14 @@ class Plan:
 
 
 # Lossless mode promises nothing against a person who opens a node, nor against a Redis that forgets what it said is on the
-# disk.
-NOT_LOSSLESS = ("hand open", "redis emptied", "redis rolled back")
+# disk. (One that comes back empty is noticed.)
+NOT_LOSSLESS = ("hand open", "redis rolled back")
 
 
-def draw(seed, bounded=True, span=8.0, only=None, mode="async"):
+def draw(seed, staged=True, span=8.0, only=None, mode="async", without=()):
     """only: just faults of these kinds (a comma between them), to look into one of them."""
     dice = random.Random(f"relevo {seed}")
-    names = [n for n, k in KINDS.items() if (bounded or not k.bounded) and (not only or n in only.split(","))
+    names = [n for n, k in KINDS.items() if (staged or not k.staged) and (not only or n in only.split(",")) and n not in without
              and not (mode == "lossless" and n in NOT_LOSSLESS)]
     faults = []
     for _ in range(dice.choice((1, 2, 2, 3, 3, 4, 5, 7))):

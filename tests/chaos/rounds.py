@@ -99,6 +99,9 @@ class Rounds:
             try:
                 wait_until(cluster.is_normal, CONVERGE_S + disk_s(plan), "NORMAL after the healing", every=0.2)
                 converged = time.monotonic() - healed
+                if self.mode == "lossless":
+                    wait_until(cluster.in_sync, CONVERGE_S + disk_s(plan) - converged,
+                               "the primary waits for acknowledgements again", every=0.2)
                 writer.wait_acks_of_primary(timeout=20 + disk_s(plan))
             except AssertionError as failure:
                 state = cluster.state()

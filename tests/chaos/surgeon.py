@@ -1,12 +1,15 @@
-"""What is done to a container from beside it: packets dropped inside its network, its disk filled."""
+"""What is done to a container from beside it: packets dropped inside its network, its disk filled, its clock set."""
+import struct
 import threading
 
 from lib import engine
-from lib.cluster import NODES
-from lib.run import DEV_IMAGE, sh, sh_result, wait_until
+from lib.cluster import NODES, SERVICES
+from lib.run import BUILD, DEV_IMAGE, ROOT, sh, sh_result, wait_until
 
 NAME = "relevo-test-surgeon"
 FILLER = ".chaos-filler"
+CLOCKS = BUILD / "chaos-clocks"  # clocks.yml: a file for each container, with how much is added to the time of day
+SET = (*NODES, "redis", SERVICES["watcher"], SERVICES["resync"])
 
 
 class Surgeon:
@@ -68,9 +71,30 @@ class Surgeon:
         if engine.status(NAME) == "running":
             for node in NODES:
                 self.empty_disk(node)
+        if CLOCKS.exists():
+            self.reset_clocks()
         for container in self.touched:
             wait_until(lambda: self._flush(container), 20, f"{container} drops no packets")
         self.touched.clear()
+
+    def make_clocks(self, image):
+        """True if programs of that image can be given clocks of their own (its libc may be older than the workshop's)."""
+        CLOCKS.mkdir(parents=True, exist_ok=True)
+        sh("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", CLOCKS / "clock.so",
+           ROOT / "tests/chaos/clock.c")
+        self.reset_clocks()
+        return sh_result("docker", "run", "--rm", "-v", f"{CLOCKS}:/clocks:ro", "-e", "LD_PRELOAD=/clocks/clock.so",
+                         "--entrypoint", "true", image)[0] == 0
+
+    def set_clock(self, container, seconds):
+        path = CLOCKS / container
+        path.touch()
+        with path.open("r+b") as file:  # the same file: it is mapped
+            file.write(struct.pack("=q", seconds))
+
+    def reset_clocks(self):
+        for container in SET:
+            self.set_clock(container, 0)
 
     def fill_disk(self, node):
         sh("docker", "exec", NAME, "sh", "-c",

@@ -62,14 +62,14 @@ static bool do_log(struct hand *hand, char **words, char *out, size_t size_bytes
 }
 
 static bool do_lease(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
-    char holder[80] = "";
-    bool rival = false;
+    struct lease_word word = {0};
     int64_t ttl_ms = 0;
     if (!text_to_i64(words[2], &ttl_ms))
         return err_set(err, ERR_INVALID, 0, "lease ID TTL_MS");
-    if (!store_lease(hand->store, words[1], ttl_ms, holder, &rival, err))
+    if (!store_lease(hand->store, words[1], ttl_ms, &word, err))
         return false;
-    text_format(out, size_bytes, "holder=%s%s", holder, rival ? " rival" : "");
+    text_format(out, size_bytes, "holder=%s%s%s renewals=%llu", word.holder, word.rival ? " rival" : "",
+                word.handed_over ? " handed over" : "", (unsigned long long)word.renewals);
     return true;
 }
 

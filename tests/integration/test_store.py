@@ -197,16 +197,16 @@ def test_a_paused_redis_keeps_no_caller(hands):
 
 def test_the_lease_has_one_holder(hands):
     one, two = hands(), hands()
-    assert one.good("lease one 2000") == "holder=one"
-    assert two.good("lease two 2000") == "holder=one rival"
-    assert one.good("lease one 2000") == "holder=one rival"  # renewed; it learns that somebody waits for its place
+    assert one.good("lease one 2000") == "holder=one renewals=0"
+    assert two.good("lease two 2000") == "holder=one rival renewals=1"
+    assert one.good("lease one 2000") == "holder=one rival renewals=1"  # renewed; it learns that somebody waits for its place
     assert 0 < int(redis_cli("PTTL", "relevo:check:lease")) <= 2000
     two.good("release two")  # not its own: nothing happens
     assert redis_cli("GET", "relevo:check:lease") == "one"
     one.good("release one")
-    assert two.good("lease two 400") == "holder=two"
+    assert two.good("lease two 400") == "holder=two handed over renewals=3"
     # A holder that says no more loses it when the time is over.
-    wait_until(lambda: one.good("lease one 400") == "holder=one", 3, "the lease runs out")
+    wait_until(lambda: one.good("lease one 400") == "holder=one renewals=4", 3, "the lease runs out")
     # A lease asked for in vain leaves no WATCH behind that would undo a later write.
     two.good("lease two 400")
     redis_cli("SET", "relevo:check:lease", "third")

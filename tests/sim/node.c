@@ -368,15 +368,16 @@ void node_init(struct node *node, int index) {
 }
 
 void node_purge(struct node *node) {
-    memcpy(node->data.purged, node->data.executed, sizeof node->data.purged);
-    for (int i = 0; i < world.nodes; i++) {  // a server keeps what its connected replicas still need
-        const struct replication *repl = &world.node[i].repl;
-        for (int u = 0; u < NODES && repl->source == node->index; u++) {
-            int has = world.node[i].data.executed[u];
-            node->data.purged[u] = node->data.purged[u] < has ? node->data.purged[u] : has;
-        }
-    }
     struct data *data = &node->data;
+    for (int u = 0; u < NODES; u++) {
+        int until = data->executed[u];
+        for (int i = 0; i < world.nodes; i++) {  // a server keeps what its connected replicas still need
+            const struct node *replica = &world.node[i];
+            bool needs = replica->repl.source == node->index && replica->repl.receiver == THREAD_ON;
+            until = needs && replica->data.executed[u] < until ? replica->data.executed[u] : until;
+        }
+        data->purged[u] = until > data->purged[u] ? until : data->purged[u];  // what is gone does not come back
+    }
     int kept = 0;
     for (int i = 0; i < data->log_count; i++) {
         if (data->log[i].seq > data->purged[data->log[i].uuid]) {

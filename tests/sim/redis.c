@@ -23,7 +23,8 @@ static struct {
     bool up;
     unsigned boot;
     struct hash hash, saved;  // saved: what an unfsynced file would bring back
-    char holder[80];
+    char holder[80];          // "" after it was given back
+    uint64_t renewals, saved_renewals;
     int64_t lease_ms;      // until
     int64_t wall_skew_ms;  // of its clock, by which keys expire
     char rival[80];        // who asked for it in vain
@@ -72,6 +73,7 @@ static void save(void *arg) {
     (void)arg;
     if (redis.up) {
         hash_copy(&redis.saved, &redis.hash);
+        redis.saved_renewals = redis.renewals;
     }
     sim_at(sim_now_ms() + SAVE_MS, NULL, save, NULL);
 }
@@ -83,6 +85,7 @@ void redis_new(void) {
     redis.boot++;
     *redis.holder = '\0';
     redis.lease_ms = redis.rival_ms = redis.wall_skew_ms = 0;
+    redis.renewals = 0;
     save(NULL);
 }
 
@@ -101,10 +104,11 @@ void redis_start(enum redis_memory memory) {
     }
     if (memory == REDIS_EMPTY) {
         hash_clear(&redis.hash);
-        *redis.holder = '\0';
-        redis.rival_ms = 0;
+        redis.lease_ms = redis.rival_ms = 0;
+        redis.renewals = 0;
     } else if (memory == REDIS_ROLLED_BACK) {
         hash_copy(&redis.hash, &redis.saved);
+        redis.renewals = redis.saved_renewals;
     }
 }
 
@@ -282,27 +286,27 @@ void redis_set_clock(int64_t by_ms) {
     redis.wall_skew_ms += by_ms;
 }
 
-bool store_lease(struct store *store, const char *id, int64_t ttl_ms, char ret_holder[80], bool *ret_rival,
-                 struct err *err) {
+bool store_lease(struct store *store, const char *id, int64_t ttl_ms, struct lease_word *ret, struct err *err) {
     if (!ask(store, err)) {
         return false;
     }
-    if (*redis.holder == '\0' || redis.lease_ms <= clock_ms() || text_equal(redis.holder, id)) {
+    bool ran_out = redis.lease_ms <= clock_ms();
+    struct lease_word word = {.handed_over = !ran_out && *redis.holder == '\0', .renewals = redis.renewals};
+    if (ran_out || word.handed_over || text_equal(redis.holder, id)) {
         (void)text_copy(redis.holder, sizeof redis.holder, id);
         redis.lease_ms = clock_ms() + ttl_ms;
+        redis.renewals++;
     }
-    char holder[80];
-    (void)text_copy(holder, sizeof holder, redis.holder);
-    if (!text_equal(holder, id)) {
+    (void)text_copy(word.holder, sizeof word.holder, redis.holder);
+    if (!text_equal(word.holder, id)) {
         (void)text_copy(redis.rival, sizeof redis.rival, id);
         redis.rival_ms = clock_ms() + RIVAL_MARK_MS;
     }
-    bool rival = redis.rival_ms > clock_ms() && !text_equal(redis.rival, id);
+    word.rival = !text_equal(word.holder, id) || (redis.rival_ms > clock_ms() && !text_equal(redis.rival, id));
     if (!answer(store, err)) {
         return false;
     }
-    (void)text_copy(ret_holder, 80, holder);
-    *ret_rival = rival || !text_equal(holder, id);
+    *ret = word;
     return true;
 }
 
@@ -310,8 +314,10 @@ bool store_lease_release(struct store *store, const char *id, struct err *err) {
     if (!ask(store, err)) {
         return false;
     }
-    if (text_equal(redis.holder, id)) {
+    if (redis.lease_ms > clock_ms() && text_equal(redis.holder, id)) {
         *redis.holder = '\0';
+        redis.lease_ms = clock_ms() + RIVAL_MARK_MS;
+        redis.renewals++;
     }
     return answer(store, err);
 }
