@@ -50,9 +50,10 @@ void job_free(struct job *job) {
     free(job);
 }
 
-void job_stop(struct job *job, enum stop_why why, const char *command_id) {
+bool job_stop(struct job *job, enum stop_why why, const char *command_id) {
     pthread_mutex_lock(&job->lock);
-    if (job->stop == STOP_NONE) {
+    bool counts = job->stop == STOP_NONE && !(job->over && why == STOP_CANCEL);
+    if (counts) {
         job->stop = why;
         (void)text_copy(job->stop_command, sizeof job->stop_command, command_id);
         for (unsigned i = 0; i < JOB_SESSIONS; i++) {
@@ -63,6 +64,18 @@ void job_stop(struct job *job, enum stop_why why, const char *command_id) {
         pthread_cond_broadcast(&job->wake);
     }
     pthread_mutex_unlock(&job->lock);
+    return counts;
+}
+
+enum stop_why job_over(struct job *job, bool ok) {
+    pthread_mutex_lock(&job->lock);
+    enum stop_why stop = job->stop;
+    job->over = true;
+    if (ok && stop == STOP_CANCEL) {
+        job->stop = STOP_NONE;
+    }
+    pthread_mutex_unlock(&job->lock);
+    return stop;
 }
 
 enum stop_why job_stopped(struct job *job) {

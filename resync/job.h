@@ -36,6 +36,7 @@ struct job {
     pthread_mutex_t lock;  // guards everything below
     pthread_cond_t wake;
     enum stop_why stop;
+    bool over;                                  // the work is: a cancel comes too late
     char stop_command[64];                      // the cancel command to answer
     struct db_session *sessions[JOB_SESSIONS];  // open ones: a stop interrupts them
     struct job_state state;
@@ -50,8 +51,11 @@ struct job {
 struct job *job_new(const struct settings *settings, struct ship *ship, const struct job_state *state);
 void job_free(struct job *job);
 
-// Any thread. Asks the job to end; running statements are interrupted. The first reason counts.
-void job_stop(struct job *job, enum stop_why why, const char *command_id);
+// Any thread. Asks the job to end; running statements are interrupted. The first reason counts, and no cancel after
+// job_over(): false if this one does not, and who asked has to be told so.
+bool job_stop(struct job *job, enum stop_why why, const char *command_id);
+// Worker thread, after the work: why it was to stop. If the work is done all the same, a cancel is forgotten.
+enum stop_why job_over(struct job *job, bool ok);
 enum stop_why job_stopped(struct job *job);  // any thread
 
 // Sleeps up to for_ms or until told to stop; false if told to. Any thread.

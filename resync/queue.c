@@ -127,9 +127,9 @@ static void look_at_job(struct queue *queue, const struct cluster_state *cluster
     if (worker) {
         const struct job *mine = worker_job(worker);
         if (!text_equal(mine->state.id, job->id) && job->phase == JOB_QUEUED) {
-            job_stop(worker_job(worker), STOP_REPLACED, "");
+            (void)job_stop(worker_job(worker), STOP_REPLACED, "");
         } else if (cluster->epoch != mine->state.epoch || in_the_way(queue, cluster, job)) {
-            job_stop(worker_job(worker), STOP_STALE, "");
+            (void)job_stop(worker_job(worker), STOP_STALE, "");
         }
         return;
     }
@@ -179,17 +179,20 @@ void queue_look(struct queue *queue) {
 }
 
 static void cancel(struct queue *queue, const struct command *command) {
+    const struct kv *values = KVS(KV("node", command->node), KV("id", command->id), KV("action", "cancel"));
     for (int check = 0; check < 2; check++) {
         struct worker *worker = worker_of(queue, command->node, check == 1);
         if (worker && !worker_ended(worker)) {
-            job_stop(worker_job(worker), STOP_CANCEL, command->id);
+            if (!job_stop(worker_job(worker), STOP_CANCEL, command->id)) {
+                tell(queue, EVENT_COMMAND_REFUSED, SEVERITY_WARNING, command->node, worker_job(worker)->state.epoch,
+                     MSG_RESYNC_CANCEL_ENDING, values);
+            }
             return;
         }
     }
     struct cluster_state cluster = {0};
     const struct job_state *job = read_state(queue, &cluster) ? state_job(&cluster, command->node) : NULL;
     job = job_active(job) ? job : state_check(&cluster, command->node);
-    const struct kv *values = KVS(KV("node", command->node), KV("id", command->id), KV("action", "cancel"));
     if (job && job->phase == JOB_QUEUED && cancel_unstarted(queue, job, MSG_RESYNC_CANCELLED)) {
         tell(queue, EVENT_COMMAND_FINISHED, SEVERITY_INFO, command->node, cluster.epoch, MSG_RESYNC_CANCEL_DONE,
              values);
@@ -213,7 +216,7 @@ void queue_free(struct queue *queue) {
         return;
     }
     for (size_t i = 0; i < queue->worker_count; i++) {
-        job_stop(worker_job(queue->workers[i]), STOP_SHUTDOWN, "");
+        (void)job_stop(worker_job(queue->workers[i]), STOP_SHUTDOWN, "");
     }
     for (size_t i = 0; i < queue->worker_count; i++) {
         worker_free(queue->workers[i]);

@@ -187,13 +187,17 @@ static void *run(void *arg) {
     if (!ok && is_check(job) && job->failure.again) {
         (void)job_pause(job, EPOCH_WAIT_MS);
     }
-    enum stop_why stop = job_stopped(job);
+    enum stop_why stop = job_over(job, ok);
     if (ok && is_check(job)) {
         end_compared(job);
     } else if (ok) {
         end_done(job);
     } else if (!put_off(job, stop)) {
         end_undone(job, stop);
+    }
+    if (ok && stop == STOP_CANCEL) {
+        job_event(job, EVENT_COMMAND_REFUSED, SEVERITY_WARNING, 0, MSG_RESYNC_CANCEL_LATE,
+                  KVS(KV("id", job->stop_command), KV("action", "cancel")));
     }
     atomic_store(&worker->ended, true);
     worker->tell(worker->arg);
