@@ -75,6 +75,18 @@ static void end_state(struct job *job, enum job_phase phase, const char *why) {
     pthread_mutex_unlock(&job->lock);
 }
 
+// A comparison that somebody asked for meanwhile waits in the same place, and does as well.
+static bool check_waits(struct job *job, bool *ret_waits, struct err *err) {
+    struct cluster_state cluster = {0};
+    if (!store_read(job->store, &cluster, NULL, err)) {
+        return false;
+    }
+    const struct job_state *check = state_check(&cluster, job->state.node);
+    *ret_waits = job_active(check) && check->epoch == job->state.epoch;
+    state_done(&cluster);
+    return true;
+}
+
 // Whether what was copied is what the primary has: looked at once the node streams again, so that nobody waits for it.
 static void queue_check(struct job *job) {
     struct job_state check = {.epoch = job->state.epoch,
@@ -91,8 +103,9 @@ static void queue_check(struct job *job) {
     (void)text_copy(check.by, sizeof check.by, CHECK_BY_ITSELF);
     struct state_field field = {0};
     struct err err = {0};
+    bool waits = false;
     state_encode_job(&check, &field);
-    if (!store_write(job->store, &field, 1, &err)) {
+    if (!check_waits(job, &waits, &err) || (!waits && !store_write(job->store, &field, 1, &err))) {
         job_say(job, LOG_LEVEL_WARN, MSG_VERIFY_NOT_QUEUED, KVS(KV("error", err.text)));
     }
     free(field.value);

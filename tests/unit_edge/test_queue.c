@@ -32,6 +32,7 @@ static struct {
     bool hold_work, hold_row;  // it does not go on there
     bool works;                // the ladder gets there, whatever it is told
     bool row_stopped;
+    bool asks_for_check;  // somebody does, during the copy
     int ended, compared;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -120,6 +121,9 @@ static void stay(bool *where, const bool *held) {
 
 bool ladder_run(struct job *job) {
     job->state.rung = RUNG_DUMP;
+    if (world.asks_for_check) {
+        put_job(RUNG_VERIFY, "asked", 7, JOB_QUEUED, "cmd-check");
+    }
     stay(&world.at_work, &world.hold_work);
     return world.works;
 }
@@ -183,7 +187,7 @@ static int set_up(void **state) {
     settings = (struct settings){.cluster = "appdb", .verify_copies = true};
     queue = queue_new(&settings, NULL, wake, NULL);
     world.told_count = world.ended = world.compared = 0;
-    world.at_work = world.at_the_row = world.row_stopped = false;
+    world.at_work = world.at_the_row = world.asks_for_check = world.row_stopped = false;
     world.hold_row = false;
     world.hold_work = world.works = true;
     return 0;
@@ -245,9 +249,53 @@ static int answers(const char *id, enum event_type type, enum msg msg) {
     return count;
 }
 
+static void check_is(const char *id, enum job_phase phase) {
+    struct cluster_state cluster = {0};
+    struct err err = {0};
+    assert_true(store_read(NULL, &cluster, NULL, &err));
+    const struct job_state *check = state_check(&cluster, NODE);
+    assert_non_null(check);
+    assert_string_equal(check->id, id);
+    assert_int_equal(check->phase, phase);
+    state_done(&cluster);
+}
+
 static void finish(void) {
     let_go();
     wait_for(NULL, &world.ended, 1);
+}
+
+static void a_comparison_asked_for_during_a_copy_is_made_and_answered(void **state) {
+    (void)state;
+    world.asks_for_check = true;
+    begin();
+    queue_look(queue);
+    assert_int_equal(world.compared, 0);  // it waits
+    finish();
+    check_is("asked", JOB_QUEUED);
+    queue_look(queue);
+    wait_for(NULL, &world.ended, 2);
+    queue_look(queue);
+    check_is("asked", JOB_DONE);
+    assert_int_equal(world.compared, 1);
+    assert_int_equal(answers("cmd-check", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_DONE), 1);
+    assert_int_equal(answers("cmd-job", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_DONE), 1);
+}
+
+static void a_copy_is_compared_by_itself_where_nobody_asked(void **state) {
+    (void)state;
+    put_job(RUNG_VERIFY, "ended", 7, JOB_DONE, "cmd-old");
+    begin();
+    finish();
+    check_is("job-1-verify", JOB_QUEUED);
+}
+
+static void a_comparison_of_an_older_epoch_is_no_comparison_of_this_copy(void **state) {
+    (void)state;
+    begin();
+    put_job(RUNG_VERIFY, "older", 6, JOB_QUEUED, "");
+    finish();
+    check_is("job-1-verify", JOB_QUEUED);
 }
 
 static void a_second_cancel_is_refused_while_the_first_works(void **state) {
@@ -288,6 +336,9 @@ static void a_cancel_during_the_end_is_refused(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_comparison_asked_for_during_a_copy_is_made_and_answered),
+        TEST(a_copy_is_compared_by_itself_where_nobody_asked),
+        TEST(a_comparison_of_an_older_epoch_is_no_comparison_of_this_copy),
         TEST(a_second_cancel_is_refused_while_the_first_works),
         TEST(a_cancel_that_the_work_outran_is_refused),
         TEST(a_cancel_during_the_end_is_refused),
