@@ -39,7 +39,7 @@ enum api_kind {
     API_FILE,     // send the static file `file`
     API_RESCUED,  // send the file `file` of the rescued directory
     API_STREAM,   // turn the connection into an event stream from `resume_seq` on
-    API_COMMAND,  // publish `command`; then send body, or the refusal of api_unpublished()
+    API_COMMAND,  // publish `command`; then send body, or what api_unpublished(), api_unanswered() say
 };
 
 struct api_answer {
@@ -75,6 +75,8 @@ void api_answer_done(struct api_answer *answer);
 struct api_answer api_problem(int status, enum lang lang, enum msg detail_msg, const struct kv *values);
 // What a command's sender hears when nobody could be told: receivers 0 or, if Redis is away, -1.
 struct api_answer api_unpublished(enum lang lang, int receivers);
+// ... and when it was sent and nobody knows whether Redis passes it on. accepted: what would have been answered.
+struct api_answer api_unanswered(const struct api_answer *accepted);
 
 // The messages of the event stream, as JSON on one line (heap).
 char *api_stream_state(const struct api_world *world, enum lang lang);

@@ -44,6 +44,7 @@ static const char *status_title(int status) {
         {431, "Request Header Fields Too Large"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
@@ -83,6 +84,19 @@ struct api_answer api_refuse(const struct api_call *call, int status, enum msg m
 
 struct api_answer api_unpublished(enum lang lang, int receivers) {
     return api_problem(503, lang, receivers == 0 ? MSG_HTTP_NOBODY_LISTENS : MSG_HTTP_REDIS_AWAY, KVS());
+}
+
+struct api_answer api_unanswered(const struct api_answer *accepted) {
+    json_t *known = json_loads(accepted->body, 0, NULL);
+    const char *url = json_string_value(json_object_get(known, "status_url"));
+    struct api_answer answer = api_problem(504, accepted->lang, MSG_HTTP_UNANSWERED, KVS(KV("url", url)));
+    json_t *body = json_loads(answer.body, 0, NULL);
+    json_object_update(body, known);
+    json_decref(known);
+    free(answer.body);
+    answer.body = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return answer;
 }
 
 void api_answer_done(struct api_answer *answer) {

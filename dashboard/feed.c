@@ -85,17 +85,22 @@ static void on_published(redisAsyncContext *context, void *data, void *arg) {
     (void)context;
     struct publication *publication = arg;
     const redisReply *reply = data;
-    bool answered = feed_link_heard(publication->link, reply) && reply->type == REDIS_REPLY_INTEGER;
-    publication->done(publication->arg, answered ? (int)reply->integer : -1);
+    int receivers = FEED_UNANSWERED;
+    if (feed_link_heard(publication->link, reply)) {
+        receivers = reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : FEED_NOT_SENT;
+    }
+    publication->done(publication->arg, receivers);
     free(publication);
 }
 
 void feed_publish(struct feed *feed, const char *message, feed_published_fn *done, void *arg) {
     struct publication *publication = mem_zero(1, sizeof *publication);
     *publication = (struct publication){.link = &feed->reader, .done = done, .arg = arg};
-    if (!feed->reader.up || !FEED_ASK(&feed->reader, on_published, publication, "PUBLISH", feed->commands, message)) {
+    // A link over which Redis has answered nothing yet may lead to one that is frozen.
+    if (!feed->reader.up || !feed->loaded ||
+        !FEED_ASK(&feed->reader, on_published, publication, "PUBLISH", feed->commands, message)) {
         free(publication);
-        done(arg, -1);
+        done(arg, FEED_NOT_SENT);
     }
 }
 

@@ -21,6 +21,10 @@ struct feed *feed_open(struct event_base *base, const struct settings *settings,
 void feed_listen(struct feed *feed, const struct feed_listener *listener);
 void feed_close(struct feed *feed);  // NULL is fine
 
-// Publishes on …:commands and tells how many received it, -1 if Redis did not answer; within 3 s, perhaps at once.
+// Publishes on …:commands and tells how many received it, or one of these; within 3 s, perhaps at once.
+enum {
+    FEED_NOT_SENT = -1,    // Redis is away, or refused it: nobody will ever receive it
+    FEED_UNANSWERED = -2,  // sent, and then the link was lost: Redis may pass it on, now or later
+};
 typedef void feed_published_fn(void *arg, int receivers);
 void feed_publish(struct feed *feed, const char *message, feed_published_fn *done, void *arg);

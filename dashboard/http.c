@@ -171,15 +171,17 @@ static void start_stream(struct http *http, evhtp_request_t *request, const stru
 static void on_published(void *arg, int receivers) {
     struct ticket *ticket = arg;
     if (receivers <= 0) {
-        LOG_WARN(MSG_DASHBOARD_COMMAND_LOST, KV("command", ticket->answer.command));
+        LOG_WARN(receivers == FEED_UNANSWERED ? MSG_DASHBOARD_COMMAND_UNANSWERED : MSG_DASHBOARD_COMMAND_LOST,
+                 KV("command", ticket->answer.command));
     }
     if (ticket->request != NULL) {
         evhtp_request_t *request = ticket->request;
         conn_set_ticket(conn_of(request->conn->bev), NULL);
         if (receivers <= 0) {
-            struct api_answer refusal = api_unpublished(ticket->answer.lang, receivers);
-            refusal.age_ms = -1;
-            send_body(request, &refusal);
+            struct api_answer problem = receivers == FEED_UNANSWERED ? api_unanswered(&ticket->answer)
+                                                                     : api_unpublished(ticket->answer.lang, receivers);
+            problem.age_ms = -1;
+            send_body(request, &problem);
         } else {
             send_body(request, &ticket->answer);
         }

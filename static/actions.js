@@ -57,7 +57,7 @@ async function request(path, options, isLong = false) {
   if (isLong) clearTimeout(timer);
   if (reply.ok) return reply;
   const problem = await reply.json().catch(() => ({}));
-  throw Object.assign(new Error(problem.detail ?? `${reply.status}`), { status: reply.status });
+  throw Object.assign(new Error(problem.detail ?? `${reply.status}`), { status: reply.status, id: problem.id });
 }
 
 function result(text, tone) {
@@ -113,10 +113,16 @@ async function submit(submitted) {
 }
 
 async function sendCommand(action, body) {
-  const reply = await request(`/api/v1/${action}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  asking.id = (await reply.json()).id;
+  let says = t("sent"), tone = "calm";
+  try {
+    const reply = await request(`/api/v1/${action}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    asking.id = (await reply.json()).id;
+  } catch (error) {
+    if (!error.id) throw error;
+    [asking.id, says, tone] = [error.id, error.message, "bad"];  // it may still be carried out: its events tell
+  }
   if (asking.early?.detail.id === asking.id) answerTo(asking.early);
-  else result(t("sent"), "calm");
+  else result(says, tone);
   $("ask-go").hidden = true;
   $("ask-cancel").textContent = t("close");
 }

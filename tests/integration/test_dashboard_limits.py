@@ -200,6 +200,28 @@ def test_a_frozen_redis_is_noticed(redis, dashboard):
     wait_until(dashboard.connected, 10, "it is back")
 
 
+def test_a_command_that_was_sent_is_not_said_to_be_refused(redis, dashboard):
+    """Redis freezes with the command on its way to it, and carries it out when it goes on."""
+    channel = redis.client.pubsub()
+    channel.subscribe(f"{KEY}:commands")
+    wait_until(lambda: channel.get_message(), 2, "the subscription")
+    redis.process.send_signal(signal.SIGSTOP)
+    status, answer = dashboard.act("failover", {"by": "ana"})
+    assert status == 504 and answer["status_url"] == f"/api/v1/commands/{answer['id']}", answer
+    assert answer["status_url"] in answer["detail"] and answer["action"] == "failover"
+    assert dashboard.json(answer["status_url"])["outcome"] == "unanswered"
+    for _ in range(5):  # these are never sent, though a frozen Redis takes connections
+        assert dashboard.act("failover", {})[0] == 503
+        time.sleep(0.2)
+    redis.process.send_signal(signal.SIGCONT)
+    command = json.loads(wait_until(lambda: channel.get_message(), 10, "the command")["data"])
+    assert command["id"] == answer["id"]
+    wait_until(dashboard.connected, 10, "it is back")
+    assert channel.get_message(timeout=0.5) is None
+    redis.event("COMMAND_REFUSED", "no", id=answer["id"])
+    wait_until(lambda: dashboard.json(answer["status_url"])["outcome"] == "refused", 3, "what became of it")
+
+
 def test_a_wiped_history_is_read_anew(redis, dashboard):
     for _ in range(150):
         redis.event("NODE_UP")

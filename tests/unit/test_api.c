@@ -65,6 +65,33 @@ static void publishes_commands(void **state) {
     assert_int_equal(post(stage, "/api/v1/maintenance", "{\"on\":true}"), 202);
 }
 
+static void says_what_became_of_a_command_that_was_sent(void **state) {
+    struct stage *stage = *state;
+    assert_int_equal(post(stage, "/api/v1/resync", "{\"node\":\"" NODE_B "\"}"), 202);
+    struct api_answer unanswered = api_unanswered(&stage->answer);
+    assert_int_equal(unanswered.status, 504);
+    assert_string_equal(unanswered.type, "application/problem+json");
+    assert_false(unanswered.retry);
+    json_t *body = json_loads(unanswered.body, 0, NULL);
+    static const char *const members[][2] = {{"id", "c0ffee"},
+                                             {"action", "resync"},
+                                             {"node", NODE_B},
+                                             {"status_url", "/api/v1/commands/c0ffee"},
+                                             {"title", "Gateway Timeout"},
+                                             {"code", "MSG_HTTP_UNANSWERED"}};
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        assert_row_text(members[i][0], json_string_value(json_object_get(body, members[i][0])), members[i][1]);
+    }
+    assert_int_equal(json_integer_value(json_object_get(body, "status")), 504);
+    assert_non_null(strstr(json_string_value(json_object_get(body, "detail")), "/api/v1/commands/c0ffee"));
+    json_decref(body);
+    api_answer_done(&unanswered);
+    struct api_answer away = api_unpublished(stage->answer.lang, -1);
+    assert_int_equal(away.status, 503);
+    assert_true(away.retry);
+    api_answer_done(&away);
+}
+
 static void refuses_bad_commands(void **state) {
     struct stage *stage = *state;
     static const struct {
@@ -240,6 +267,7 @@ int main(void) {
         TEST(is_strict_about_methods),
         TEST(acts_only_with_the_token),
         TEST(publishes_commands),
+        TEST(says_what_became_of_a_command_that_was_sent),
         TEST(refuses_bad_commands),
         TEST(follows_a_command),
         TEST(guards_rescued_files),
