@@ -35,7 +35,7 @@ bool store_log(struct store *store, const char *line, struct err *err);
 // Who has the lease, and what can be told of who had it before.
 struct lease_word {
     char holder[80];    // the one who asked, or another
-    bool rival;         // somebody else asked for it lately
+    bool rival;         // somebody else has it, or asked for it lately
     bool handed_over;   // it was free because its holder had given it back
     uint64_t renewals;  // by anybody, before this call (…:lease:renewals); 0: Redis knows of none
 };

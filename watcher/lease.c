@@ -25,7 +25,7 @@ void lease_answer(struct lease *lease, bool ours, const struct lease_word *word,
     lease->answered_ms = asked_ms;
     lease->held_until_ms = ours ? asked_ms + LEASE_TTL_MS - LEASE_MARGIN_MS : 0;
     (void)text_copy(lease->holder, sizeof lease->holder, word->holder);
-    if (!ours || word->rival) {
+    if (word->rival) {
         lease->rival_seen_ms = asked_ms;
     }
 }

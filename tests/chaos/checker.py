@@ -46,24 +46,28 @@ def reigns(records, port):
     return found
 
 
-def amid(records, port, others):
-    """What this port acknowledged whole while the other one was at it: between two of its acknowledgements, without a pause."""
-    return [(r["sent"], r["done"]) for r in records if r["port"] == port and r["says"] == "ack"
-            and any(begin < r["sent"] and r["done"] < end for begin, end in others)]
+def amid(records, port, others, reigning):
+    """What this port acknowledged, from beginning to end, while the other one was at it: after one of its acknowledgements had
+    been heard, and before another one was sent, without a pause in between."""
+    acks = [r for r in records if r["says"] == "ack"]
+    sure = [(begin, max(r["sent"] for r in acks if r["port"] == reigning and begin <= r["done"] <= end)) for begin, end in others]
+    return [(r["sent"], r["done"]) for r in acks if r["port"] == port
+            and any(begin < r["sent"] and r["done"] < end for begin, end in sure)]
 
 
 def both(records):
     """When both ports acknowledged: [(from, to)]. A client hears late of what was acknowledged in time, for it shares the cores
     with all else: a moment counts only if something that was sent within it was acknowledged too."""
     one, two = (reigns(records, PORT[node]) for node in NODES)
-    alone = amid(records, PORT[NODES[0]], two) + amid(records, PORT[NODES[1]], one)
+    first, second = (PORT[node] for node in NODES)
+    alone = amid(records, first, two, second) + amid(records, second, one, first)
     spans = [(max(a, c), min(b, d)) for a, b in one for c, d in two if max(a, c) < min(b, d)]
 
     def sent_within(span, port):
         return any(r["port"] == port and r["says"] == "ack" and span[0] < r["sent"] and r["done"] <= span[1] for r in records)
     spans = [span for span in spans
              if span[1] - span[0] > HEARD_LATE_S or all(sent_within(span, PORT[node]) for node in NODES)]
-    return spans + [a for a in alone if not any(b <= a[0] and a[1] <= e for b, e in spans)]
+    return spans + [a for a in alone if not any(b <= a[1] and a[0] <= e for b, e in spans)]
 
 
 def longest_gap(records):

@@ -73,6 +73,9 @@ def test_what_is_set_and_said(lossless):
     assert source["rpl_semi_sync_source_wait_no_replica"] == "ON"
     assert replica["rpl_semi_sync_replica_enabled"] == replica["rpl_semi_sync_replica_status"] == "ON"
     assert replica["rpl_semi_sync_source_enabled"] == "OFF", "a replica that waits would never finish applying"
+    for node in (A, B):  # without these an acknowledgement says less than it seems to
+        assert lossless.value(node, "SELECT CONCAT_WS(',', @@sync_binlog, @@innodb_flush_log_at_trx_commit,"
+                                    " @@replica_preserve_commit_order, @@relay_log_recovery)") == "1,1,1,1"
     assert lossless.value(A, "SELECT sync FROM relevo.epoch ORDER BY epoch DESC LIMIT 1") == 1
     verdict = api.get("/api/v1/verdict").json()
     assert verdict["mode"] == "lossless" and verdict["sync"] is True, json.dumps(verdict)
@@ -317,6 +320,10 @@ DRIFTS = {
     "short timeout": (A, "SET GLOBAL rpl_semi_sync_source_timeout = 100", "rpl_semi_sync_source_timeout", "4294967295"),
     "no replica": (A, "SET GLOBAL rpl_semi_sync_source_wait_no_replica = OFF", "rpl_semi_sync_source_wait_no_replica",
                    "ON"),
+    "more than there are": (A, "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = 2",
+                            "rpl_semi_sync_source_wait_for_replica_count", "1"),
+    "told too early": (A, "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_COMMIT", "rpl_semi_sync_source_wait_point",
+                       "AFTER_SYNC"),
     "replica off": (B, "SET GLOBAL rpl_semi_sync_replica_enabled = OFF", "rpl_semi_sync_replica_enabled", "ON"),
     "replica waits": (B, "SET GLOBAL rpl_semi_sync_source_enabled = ON", "rpl_semi_sync_source_enabled", "OFF"),
 }

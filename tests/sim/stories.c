@@ -201,6 +201,16 @@ static const struct story stories[] = {
       .count = 2,
       .faults = {KILL(A, 4000, 6000), ON(FAULT_PAUSE_WATCHER, 0, 4012, 6000)}},
      false},
+    {"redis-clock-ahead",
+     "The clock of Redis jumps ahead, so that it gives the lease of one watcher to the other at once: that one waits until the "
+     "first believes in it no more, and only one hands over.",
+     {.nodes = 3,
+      .watchers = 2,
+      .heal_ms = 14000,
+      .count = 2,
+      .faults = {{.kind = FAULT_REDIS_WALL, .at_ms = 4129, .much = 8111},
+                 {.kind = FAULT_SWITCHOVER, .a = B, .at_ms = 5061}}},
+     false},
     {"loop-hangs",
      "The loop of the watcher that leads hangs while its threads go on: it gives the lease back and the other one "
      "fails over.",
