@@ -84,7 +84,7 @@ def excused(span, excuses):
     return at >= span[1]
 
 
-def check(cluster, mode, records, excuses, rescued, since, crashed, restarts_before):
+def check(cluster, mode, records, excuses, rescued, since, crashed, restarts_before, known_epochs, clocks_set):
     """Returns (figures, findings): findings is empty if all is well."""
     findings = []
     told = {r["id"]: r["says"] for r in records}
@@ -123,9 +123,12 @@ def check(cluster, mode, records, excuses, rescued, since, crashed, restarts_bef
         more = engine.inspect(container)["RestartCount"] - restarts_before[container]
         if more > crashed.count(container):
             findings.append(f"{container} ended by itself: {more} restarts, {crashed.count(container)} of them ours")
-    epochs = cluster.sql(primary, "SELECT epoch FROM relevo.epoch ORDER BY created_at, epoch")
-    if [e for e, in epochs] != sorted({e for e, in epochs}):
-        findings.append("the epochs do not rise")
+    order = "epoch" if clocks_set else "created_at, epoch"
+    epochs = [e for e, in cluster.sql(primary, f"SELECT epoch FROM relevo.epoch ORDER BY {order}")]
+    new = [e for e in epochs if e not in known_epochs]
+    if epochs != sorted(set(epochs)) or (new and known_epochs and min(new) < max(known_epochs)):
+        findings.append(f"the epochs do not rise: {epochs[-8:]}, new {new}")
+    known_epochs.update(new)
     figures = {"acknowledged": len(acked), "unknown": sum(s == "unknown" for s in told.values()),
                "rescued": len(missing), "both_s": round(sum(b - a for a, b in spans), 2),
                "outage_s": round(longest_gap(records), 2)}

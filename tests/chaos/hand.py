@@ -27,6 +27,7 @@ class Hand:
         self.surgeon = surgeon or Surgeon()
         self.roles = {"primary": A, "replica": B}
         self.opened = set()       # nodes that were opened by hand
+        self.clocks_set = False   # since the cluster was made: rows of relevo.epoch are not in the order of their times
         self.crashed = []         # containers whose process was killed: the engine starts them again
         self.transactions = []    # what was told to the clients of long transactions, as Writer.records() has it
         self.ids = itertools.count()
@@ -168,6 +169,7 @@ class Hand:
         return end
 
     def clock(self, container, fault):
+        self.clocks_set = True
         self.surgeon.set_clock(container, int(fault.how))
 
     def purge(self, node, _):

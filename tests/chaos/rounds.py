@@ -25,6 +25,7 @@ class Rounds:
         self.cluster, self.mode, self.say = cluster, mode, say
         self.hand = Hand(cluster, surgeon)
         self.rescued = checker.Rescued(cluster)
+        self.epochs = set()  # of the rounds before
         self.excuses = []
         self.notes = []
 
@@ -119,7 +120,7 @@ class Rounds:
             for span in self.excuses:
                 span[1] = min(span[1], healed)
             more, found = checker.check(cluster, self.mode, records, self.excuses, self.rescued, begin,
-                                        self.hand.crashed, before)
+                                        self.hand.crashed, before, self.epochs, self.hand.clocks_set)
             figures.update(more)
             findings += found
             figures["epochs"] = int(cluster.state()["epoch"]) - epoch
