@@ -13,7 +13,7 @@
 struct semisync {
     bool installed;      // both of them
     bool source_on;      // commits wait for acknowledgements
-    bool source_strict;  // ... of enough replicas, after the binlog's sync, for ever and even without replicas
+    bool source_strict;  // ... of as many replicas as it shall, after the binlog's sync, for ever, even without replicas
     uint64_t unacked;    // commits that did not wait though they should have, since the server started
     uint64_t acked;      // commits that were acknowledged, since the server started
     uint64_t waiting;    // commits that wait at this moment

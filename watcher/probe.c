@@ -172,7 +172,7 @@ static void read_semisync(const struct db_rows *rows, int acks, struct observati
     it->semisync =
         (struct semisync){.installed = true,
                           .source_on = flags[FLAG_SOURCE] == '1',
-                          .source_strict = flags[FLAG_STRICT] == '1' && counts[COUNT_REPLICAS] >= (uint64_t)acks,
+                          .source_strict = flags[FLAG_STRICT] == '1' && counts[COUNT_REPLICAS] == (uint64_t)acks,
                           .unacked = counts[COUNT_UNACKED],
                           .acked = counts[COUNT_ACKED],
                           .waiting = counts[COUNT_WAITING],

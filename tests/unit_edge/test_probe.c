@@ -171,6 +171,7 @@ static void how_a_server_waits_is_read(void **state) {
     } rows[] = {{"1111", "3 40 2 1 1700000000", true, true, true, true, true},
                 {"1011", "3 40 2 1 1700000000", true, true, false, true, true},
                 {"1111", "3 40 2 0 1700000000", true, true, false, true, true},  // for fewer than are demanded
+                {"1111", "3 40 2 2 1700000000", true, true, false, true, true},  // for more: writes would stop for nothing
                 {"0010", "3 40 2 1 1700000000", true, false, false, true, false},
                 {NULL, NULL, false, false, false, false, false}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
