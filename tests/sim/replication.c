@@ -195,6 +195,7 @@ static void connected(struct node *node, const struct node *source) {
     repl->acknowledges = node->replica_on;
     repl->said = 0;
     repl->source_boot = source->boot;
+    repl->source_offline_times = source->offline_times;
     repl->cursor = 0;
     repl->whole_ms = 0;
     repl->heard_ms = repl->beat_ms = sim_now_ms();
@@ -244,8 +245,9 @@ static void stream(struct node *node, const struct node *source) {
         lose(node, 0);
         return;
     }
-    if (linked && source->offline_mode) {
-        lose(node, ERRNO_OFFLINE);  // it ends the sessions of all but administrators
+    // It ends the sessions of all but administrators: a replica that was frozen meanwhile finds that out when it thaws.
+    if (linked && (source->offline_mode || source->offline_times != repl->source_offline_times)) {
+        lose(node, source->offline_mode ? ERRNO_OFFLINE : 0);
         return;
     }
     if (linked && source->thaw_ms <= now_ms) {

@@ -182,6 +182,7 @@ static bool copy(struct job *job, bool clone) {
         return false;
     }
     node->offline_mode = true;
+    node->offline_times++;
     node->super_read_only = false;
     repl_forget(node);
     data_clear(&node->data);
@@ -227,6 +228,7 @@ static bool undo(struct job *job) {
         return false;
     }
     node->offline_mode = true;
+    node->offline_times++;
     node->super_read_only = false;
     node->rebuild_marked = true;
     unsigned boot = node->boot;

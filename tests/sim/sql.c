@@ -152,6 +152,7 @@ static enum sql_answer run_online(struct db_session *session, const char *sql, s
     (void)rows;
     (void)err;
     session->node->offline_mode = strstr(sql, "offline_mode = ON") != NULL;
+    session->node->offline_times += session->node->offline_mode ? 1 : 0;
     return SQL_DONE;
 }
 

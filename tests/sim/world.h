@@ -71,6 +71,7 @@ struct replication {
     bool stop_asked;                     // STOP waits for the hanging attempt
     bool acknowledges;                   // it said so when it connected
     int said;  // the source's own transactions up to here, by what came over this connection: nothing is sent twice
+    unsigned source_offline_times;  // when the receiver connected
     int64_t apply_ms;  // when the applier is through with its current transaction
 };
 
@@ -89,6 +90,7 @@ struct node {
     int64_t thaw_ms;       // frozen until then
     int64_t wall_skew_ms;  // of its clock
     bool read_only, super_read_only, offline_mode;
+    unsigned offline_times;  // its replicas' sessions ended as often
     int64_t locked_ms;       // a client's long statement holds off the fence until then
     int64_t overloaded_ms;   // too many connections until then
     int64_t apply_cost_ms;   // of one transaction
