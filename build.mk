@@ -109,7 +109,7 @@ $(OUT)/tests/unit_edge/test_sessions: tests/unit_edge/test_sessions.c $(call obj
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 
 # And this one.
-$(OUT)/tests/unit_edge/test_journal: tests/unit_edge/test_journal.c $(call objects,watcher/journal common/clock) $(OUT)/libpure.a
+$(OUT)/tests/unit_edge/test_journal: tests/unit_edge/test_journal.c $(call objects,watcher/journal) $(OUT)/libpure.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 

@@ -41,3 +41,26 @@ NODE_WORDS(replication_mode, REPLICATION_MODES)
 NODE_WORDS(service, SERVICES)
 NODE_WORDS(severity, SEVERITIES)
 NODE_WORDS(event_type, EVENT_TYPES)
+
+bool probe_answered(enum probe_outcome outcome) {
+    switch (outcome) {
+        case PROBE_OK:
+        case PROBE_OVERLOADED:
+        case PROBE_DENIED:
+        case PROBE_UNFIT:
+        case PROBE_STARTING:
+        case PROBE_ERROR:
+            return true;
+        case PROBE_REFUSED:
+        case PROBE_GONE:
+        case PROBE_UNREACHABLE:
+        case PROBE_TIMEOUT:
+        case PROBE_LOST:
+        case PROBE_CLOSING:
+            return false;
+        case PROBE_NONE:
+        case PROBE_OUTCOME_COUNT:
+            break;
+    }
+    return false;
+}

@@ -133,6 +133,8 @@ enum severity { SEVERITIES(X) SEVERITY_COUNT };
 enum event_type { EVENT_TYPES(X) EVENT_TYPE_COUNT };
 #undef X
 
+bool probe_answered(enum probe_outcome outcome);  // the server did, though perhaps with a refusal
+
 // X_name() never returns NULL. X_parse() is exact, writes *ret only on success.
 #define NODE_WORDS(type)                      \
     const char *type##_name(enum type value); \

@@ -21,7 +21,8 @@
 
 struct store {
     struct store_link *link;
-    char hash[KEY_SIZE], seq[KEY_SIZE], history[KEY_SIZE], log[KEY_SIZE], lease[KEY_SIZE], rival[KEY_SIZE], renewals[KEY_SIZE];
+    char hash[KEY_SIZE], seq[KEY_SIZE], history[KEY_SIZE], log[KEY_SIZE];
+    char lease[KEY_SIZE], renewals[KEY_SIZE], rival[KEY_SIZE];
     char channels[STORE_CHANNEL_COUNT][KEY_SIZE];
     bool subscribed;             // on the present connection
     int64_t heard_ms, asked_ms;  // monotonic: last byte on a subscribed connection; PING sent, 0 if none is open

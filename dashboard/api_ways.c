@@ -105,29 +105,6 @@ static const struct way ways[] = {
     {208, WAY_EACH, FORCE, MSG_WAY_CHOOSE, MSG_RISK_LOSE},
 };
 
-// Whoever answers in any way, overloaded or with a refusal, is not stopped.
-static bool away(enum probe_outcome outcome) {
-    switch (outcome) {
-        case PROBE_NONE:
-        case PROBE_REFUSED:
-        case PROBE_GONE:
-        case PROBE_UNREACHABLE:
-        case PROBE_TIMEOUT:
-        case PROBE_LOST:
-        case PROBE_CLOSING:
-            return true;
-        case PROBE_OK:
-        case PROBE_OVERLOADED:
-        case PROBE_DENIED:
-        case PROBE_UNFIT:
-        case PROBE_STARTING:
-        case PROBE_ERROR:
-        case PROBE_OUTCOME_COUNT:
-            break;
-    }
-    return false;
-}
-
 static bool concerns(const struct way *way, const struct cluster_state *state, const struct node_state *node) {
     bool primary = text_equal(node->name, state->primary), answers = node->outcome == PROBE_OK;
     switch (way->kind) {
@@ -136,7 +113,7 @@ static bool concerns(const struct way *way, const struct cluster_state *state, c
         case WAY_EACH:
             return !primary && answers;
         case WAY_AWAY:
-            return !primary && away(node->outcome);
+            return !primary && !probe_answered(node->outcome);  // overloaded or refusing us is not stopped
         case WAY_PRIMARY:
             return primary;
         case WAY_OPEN:

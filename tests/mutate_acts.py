@@ -94,8 +94,7 @@ GUARDS = {
          "           step_old_is_away(context, request, err) && still_leads"),
         ("an answer that was lost", ": db_error_is_loss(err)                      ? REIGN_UNCERTAIN\n", "\n"),
         ("what failed is closed again", "    if (err->kind != ERR_CONFLICT) {", "    if (false) {"),
-        # (That nothing is closed after ERR_CONFLICT guards nothing by itself: step_stay_closed leaves an open node as it is, and
-        # who froze for so long that another watcher is at work there fails at the looks before.)
+        ("the newer reign is not closed", "    if (err->kind != ERR_CONFLICT) {", "    if (true) {"),
         ("the old reign goes on", "((uint64_t)newest == epoch && text_equal(db_cell(rows, 0, 1, NULL), \"0\")) ||", "true ||"),
         ("the old reign goes on: newest", "((uint64_t)newest == epoch && text_equal(", "(text_equal("),
         ("the old reign goes on: follows nobody", "((uint64_t)newest == epoch && text_equal(db_cell(rows, 0, 1, NULL), \"0\"))", "((uint64_t)newest == epoch)"),

@@ -31,7 +31,7 @@ TESTS = {
     "watcher/assess_memory.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_record", "test_stories"],
     "watcher/assess_node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/assess_sync.c": ["test_assess_sync"],
-    "watcher/observation.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
+    "common/node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/flags.c": ["test_flags"],
     "watcher/lease.c": ["test_lease"],
 }
@@ -180,7 +180,7 @@ GUARDS = {
         ("return gtid_union(it->executed, it->received);", "return gtid_union(it->executed, it->executed);"),
         ("    if (*it->source_uuid) {\n        return text_equal(it->source_uuid, primary_uuid);\n    }\n", ""),
     ],
-    "watcher/observation.c": [
+    "common/node.c": [
         ("        case PROBE_OVERLOADED:\n", ""),
         ("        case PROBE_DENIED:\n", ""),
     ],

@@ -4,10 +4,10 @@
 // that restarted may have forgotten a lease that a rival still believes in, and one whose clock was set may end it early:
 // when the rival renewed last, and how long ago that is, we tell by our own clock, and wait that out. Pure.
 #pragma once
-#include "common/store_port.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "common/store_port.h"
 
 enum { LEASE_TTL_MS = 5000, LEASE_RENEW_MS = 1000, LEASE_MARGIN_MS = 500, LEASE_RIVAL_MS = 60000 };
 

@@ -5,26 +5,7 @@
 #include "common/mem.h"
 
 bool observation_alive(const struct observation *observation) {
-    switch (observation->outcome) {
-        case PROBE_OK:
-        case PROBE_OVERLOADED:
-        case PROBE_DENIED:
-        case PROBE_UNFIT:
-        case PROBE_STARTING:
-        case PROBE_ERROR:
-            return true;
-        case PROBE_REFUSED:
-        case PROBE_GONE:
-        case PROBE_UNREACHABLE:
-        case PROBE_TIMEOUT:
-        case PROBE_LOST:
-        case PROBE_CLOSING:
-            return false;
-        case PROBE_NONE:
-        case PROBE_OUTCOME_COUNT:
-            break;
-    }
-    return false;
+    return probe_answered(observation->outcome);
 }
 
 struct observation *observation_new(void) {

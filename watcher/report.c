@@ -222,7 +222,7 @@ void report_nodes(struct watcher *watcher) {
 static void report_idle_events(struct watcher *watcher) {
     unsigned count = journal_idle_events(watcher->journal);
     bool told = watcher->idle_epoch == watcher->state.epoch && watcher->idle_events == count;
-    if (count == 0 || told) {  // counted anew after each hiccup: that alone is no news
+    if (count == 0 || told) {  // once in a reign
         return;
     }
     watcher->idle_epoch = watcher->state.epoch;
