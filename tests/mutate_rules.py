@@ -28,9 +28,9 @@ POLICY = "watcher/policy.c"
 TESTS = {
     POLICY: ["test_policy", "test_policy_sweep", "test_stories"],
     "watcher/assess.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
-    "watcher/assess_memory.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_record", "test_stories"],
+    "watcher/assess_memory.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_assess_vouch", "test_record", "test_stories"],
     "watcher/assess_node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
-    "watcher/assess_sync.c": ["test_assess_sync"],
+    "watcher/assess_sync.c": ["test_assess_sync", "test_assess_vouch"],
     "common/node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/flags.c": ["test_flags"],
     "watcher/lease.c": ["test_lease"],
@@ -340,7 +340,7 @@ def killer_of(number, path, text):
     mutant = f"{place}/{os.path.basename(path)}"
     with open(mutant, "w", encoding="utf-8") as out:
         out.write(text)
-    made = run([CC, *CFLAGS, "-O1", "-w", "-c", "-o", f"{place}/mutant.o", mutant])
+    made = run([CC, *CFLAGS, f"-iquote{os.path.dirname(path)}", "-O1", "-w", "-c", "-o", f"{place}/mutant.o", mutant])
     if made.returncode:
         sys.exit(f"a mutant of {path} does not compile:\n{made.stderr}")
     for test in TESTS[path]:
