@@ -62,10 +62,22 @@ static json_t *differences_list(const struct job_state *job) {
     for (unsigned i = 0; i < job->difference_count && i < JOB_DIFFERENCE_MAX; i++) {
         const struct job_difference *found = &job->differences[i];
         json_t *item = json_object();
+        json_object_set_new(item, "kind", doc_string(found->kind));
         json_object_set_new(item, "table", doc_string(found->table));
         json_object_set_new(item, "where", doc_string(found->where));
         json_object_set_new(item, "rows", doc_count(found->rows));
         json_object_set_new(item, "rows_primary", doc_count(found->rows_primary));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *not_copied_list(const struct job_state *job) {
+    json_t *list = json_array();
+    for (unsigned i = 0; i < job->not_copied_count && i < JOB_NOT_COPIED_MAX; i++) {
+        json_t *item = json_object();
+        json_object_set_new(item, "object", doc_string(job->not_copied[i].object));
+        json_object_set_new(item, "why", doc_string(job->not_copied[i].why));
         json_array_append_new(list, item);
     }
     return list;
@@ -83,6 +95,8 @@ void state_encode_job(const struct job_state *job, struct state_field *ret) {
     json_object_set_new(object, "refused", refused);
     if (job->method == RUNG_VERIFY) {
         json_object_set_new(object, "differences", differences_list(job));
+    } else {
+        json_object_set_new(object, "not_copied", not_copied_list(job));
     }
     text_format(ret->name, sizeof ret->name, "%s%s", job->method == RUNG_VERIFY ? CHECK_PREFIX : JOB_PREFIX, job->node);
     ret->value = doc_line(object);
@@ -199,7 +213,8 @@ static bool decode_differences(const json_t *object, struct job_state *job, stru
     json_array_foreach(json_object_get(object, "differences"), index, item) {
         struct job_difference found = {0};
         int64_t rows = 0, rows_primary = 0;
-        if (!json_is_object(item) || !doc_get_text(item, "table", found.table, sizeof found.table, err) ||
+        if (!json_is_object(item) || !doc_get_name(item, "kind", found.kind, sizeof found.kind, err) ||
+            !doc_get_text(item, "table", found.table, sizeof found.table, err) ||
             !doc_get_text(item, "where", found.where, sizeof found.where, err) ||
             !doc_get_i64(item, "rows", 0, INT64_MAX, &rows, err) ||
             !doc_get_i64(item, "rows_primary", 0, INT64_MAX, &rows_primary, err)) {
@@ -209,6 +224,22 @@ static bool decode_differences(const json_t *object, struct job_state *job, stru
         found.rows_primary = (uint64_t)rows_primary;
         if (job->difference_count < JOB_DIFFERENCE_MAX) {
             job->differences[job->difference_count++] = found;
+        }
+    }
+    return true;
+}
+
+static bool decode_not_copied(const json_t *object, struct job_state *job, struct err *err) {
+    size_t index = 0;
+    const json_t *item = NULL;
+    json_array_foreach(json_object_get(object, "not_copied"), index, item) {
+        struct job_not_copied left = {0};
+        if (!json_is_object(item) || !doc_get_text(item, "object", left.object, sizeof left.object, err) ||
+            !doc_get_text(item, "why", left.why, sizeof left.why, err)) {
+            return err_set(err, ERR_INVALID, 0, "\"not_copied\" must hold {\"object\", \"why\"}");
+        }
+        if (job->not_copied_count < JOB_NOT_COPIED_MAX) {
+            job->not_copied[job->not_copied_count++] = left;
         }
     }
     return true;
@@ -224,7 +255,7 @@ static bool decode_job(struct cluster_state *state, const char *name, bool is_ch
         return err_set(err, ERR_INVALID, 0, "more than %d jobs", NODE_MAX);
     }
     if (!take_fields(state_job_fields, object, &job, err) || !decode_refusals(object, &job, err) ||
-        !decode_differences(object, &job, err)) {
+        !decode_differences(object, &job, err) || !decode_not_copied(object, &job, err)) {
         return false;
     }
     if ((job.method == RUNG_VERIFY) != is_check) {

@@ -41,10 +41,19 @@ struct job_refusal {
     char why[200];
 };
 
-// What a comparison found: rows of one table that are not the same on both nodes.
+// What a dump could not carry over as it was on the donor.
+#define JOB_NOT_COPIED_MAX 8
+struct job_not_copied {
+    char object[160];  // "VIEW shop.totals"
+    char why[200];
+};
+
+// What a comparison found: rows of one table that are not the same on both nodes, or an object that is not defined alike.
 #define JOB_DIFFERENCE_MAX 5
 struct job_difference {
-    char table[132];              // schema.table
+    char kind[16];                // "" : rows; else of what the definition differs: "view", "account", ...; rows and
+                                  // rows_primary say then whether the node and the primary have it
+    char table[132];              // schema.table, or the object's name
     char where[480];              // SQL condition of the key range, "" : the whole table
     uint64_t rows, rows_primary;  // in that range
 };
@@ -63,12 +72,16 @@ struct job_state {
     char why[NODE_WHY_SIZE];  // why this rung, or why it failed
     struct job_refusal refused[JOB_REFUSAL_MAX];
     unsigned refused_count;
+    bool lasting;         // failed: another try fails alike, until something changes or a person acts
+    uint64_t left_out;    // objects that the dump could not carry over as they were
+    struct job_not_copied not_copied[JOB_NOT_COPIED_MAX];  // the first of them
+    unsigned not_copied_count;
     int64_t done_bytes, total_bytes;                        // total -1: unknown
     int64_t rate_bytes_s, left_ms;                          // -1: unknown
     uint64_t rescued;                                       // diverged transactions saved
     char rescued_file[160];                                 // base name in the rescued volume, "" if none
     uint64_t compared_rows, compared_tables;                // verify: so far
-    uint64_t differing;                                     // verify: key ranges that are not the same on both
+    uint64_t differing;                                     // verify: key ranges and definitions that are not alike
     struct job_difference differences[JOB_DIFFERENCE_MAX];  // the first of them
     unsigned difference_count;
     char by[64];                                          // "watcher", "resync" (verify: after a copy) or who asked

@@ -95,7 +95,8 @@ const struct field state_job_fields[] = {
     PLAIN(job_state, FIELD_U64, differing),     PLAIN(job_state, FIELD_NAME, by),
     PLAIN(job_state, FIELD_NAME, command_id),   PLAIN(job_state, FIELD_I64, queued_ms),
     PLAIN(job_state, FIELD_I64, started_ms),    PLAIN(job_state, FIELD_I64, updated_ms),
-    PLAIN(job_state, FIELD_I64, ended_ms),      END,
+    PLAIN(job_state, FIELD_I64, ended_ms),      PLAIN(job_state, FIELD_BOOL, lasting),
+    PLAIN(job_state, FIELD_U64, left_out),      END,
 };
 
 json_t *field_value(const struct field *field, const void *record) {

@@ -70,11 +70,23 @@ static json_t *differences_json(const struct job_state *job) {
     for (unsigned i = 0; i < job->difference_count && i < JOB_DIFFERENCE_MAX; i++) {
         const struct job_difference *found = &job->differences[i];
         json_t *difference = json_object();
+        json_object_set_new(difference, "kind", api_string(found->kind));
         json_object_set_new(difference, "table", api_string(found->table));
         json_object_set_new(difference, "where", api_string(found->where));
         json_object_set_new(difference, "rows", json_integer((json_int_t)found->rows));
         json_object_set_new(difference, "rows_primary", json_integer((json_int_t)found->rows_primary));
         json_array_append_new(list, difference);
+    }
+    return list;
+}
+
+static json_t *not_copied_json(const struct job_state *job, enum lang lang) {
+    json_t *list = json_array();
+    for (unsigned i = 0; i < job->not_copied_count && i < JOB_NOT_COPIED_MAX; i++) {
+        json_t *left = json_object();
+        json_object_set_new(left, "object", api_string(job->not_copied[i].object));
+        json_object_set_new(left, "why", retold(job->not_copied[i].why, lang));
+        json_array_append_new(list, left);
     }
     return list;
 }
@@ -92,6 +104,9 @@ static json_t *job_json(const struct job_state *job, struct moment now, enum lan
     json_object_set_new(json, "step", api_string(job->step));
     json_object_set_new(json, "why", retold(job->why, lang));
     json_object_set_new(json, "refused", refusals_json(job, lang));
+    json_object_set_new(json, "lasting", json_boolean(job->lasting));
+    json_object_set_new(json, "left_out", json_integer((json_int_t)job->left_out));
+    json_object_set_new(json, "not_copied", not_copied_json(job, lang));
     json_object_set_new(json, "done_bytes", json_integer(job->done_bytes));
     json_object_set_new(json, "total_bytes", api_or_null(job->total_bytes));
     json_object_set_new(json, "rate_bytes_s", api_or_null(job->rate_bytes_s));

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/leftover.h"
+#include "resync/obstacles.h"
 
 enum {
     LONGEST_MS = 7 * 24 * 3600 * 1000,  // of the statement; what ends a clone that stands still is STALLED_MS
@@ -214,8 +215,9 @@ bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
     AUTO_TEXT char *sql =
         mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, donor->port, password);
     job_step(job, "clone");
-    if (!try_donor(job, donor) || !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
-        !step_unlock_for_copy(job, recipient)) {
+    if (!obstacles_look(job, recipient, donor, donor, RUNG_CLONE) || !try_donor(job, donor) ||
+        !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
+        !obstacles_clear(job, recipient, donor)) {
         return false;
     }
     if (!leave_old_pages_behind(recipient, donor)) {

@@ -38,3 +38,15 @@ char *ddl_event_for_replica(const char *create) {
     }
     return mem_text(create);
 }
+
+char *ddl_parser(const char *create) {
+    static const char clause[] = " WITH PARSER `";
+    for (const char *at = create; *at;) {
+        if (strncmp(at, clause, sizeof clause - 1) == 0) {
+            const char *name = at + sizeof clause - 1;
+            return mem_format("%.*s", (int)strcspn(name, "`"), name);
+        }
+        at = *at == '`' || *at == '\'' ? ddl_skip_quoted(at) : at + 1;
+    }
+    return NULL;
+}

@@ -10,5 +10,8 @@ char *ddl_event_for_replica(const char *create);
 // needs. Heap.
 char *ddl_without_keys(const char *create, char **ret_add);
 
+// The plugin that parses a full-text index of the table ("WITH PARSER `ngram`"), the first one. NULL: none does. Heap.
+char *ddl_parser(const char *create);
+
 // Steps over a `quoted name` or a 'string', in which anything may stand.
 const char *ddl_skip_quoted(const char *at);

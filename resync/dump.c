@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/dump_parts.h"
+#include "resync/obstacles.h"
 #include "resync/standstill.h"
 
 enum {
@@ -93,9 +94,25 @@ static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot
 // GTID set says so even if the mark were lost.
 static bool give_up_old_data(struct job *job, struct peer *recipient) {
     job_step(job, "clear");
-    return step_unlock_for_copy(job, recipient) && copy_prepare_recipient(recipient) &&
-           peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA) &&
+    return peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA) &&
            step_forget_history(job, recipient) && job_guard(job, recipient) && dump_drop_schemas(recipient);
+}
+
+// All that is copied but the rows, and how those travel: known before anything is given up.
+struct definitions {
+    struct dump_plan plan;
+    struct dump_objects objects;
+};
+
+static void definitions_done(struct definitions *definitions) {
+    dump_plan_done(&definitions->plan);
+    dump_objects_done(&definitions->objects);
+}
+
+static bool read_definitions(struct copy *copy, struct peer *recipient, struct peer *donor, struct definitions *ret) {
+    job_step(copy->job, "definitions");
+    return dump_read_places(donor, &ret->plan) && dump_read_tables(recipient, donor, copy, &ret->plan) &&
+           dump_read_objects(donor, &ret->objects);
 }
 
 // LOAD DATA LOCAL may be switched off on the recipient: on for the copy, off again afterwards.
@@ -108,24 +125,48 @@ static bool allow_load(struct peer *recipient, bool *ret_changed) {
     return !*ret_changed || peer_exec(recipient, "SET GLOBAL local_infile = ON");
 }
 
-static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *donor) {
+static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *donor, struct definitions *definitions) {
     struct job *job = copy->job;
-    bool changed = false;
     job_step(job, "tables");
-    if (!dump_create_tables(recipient, donor, copy) || !allow_load(recipient, &changed)) {
+    if (!dump_make_places(recipient, &definitions->plan) || !dump_make_tables(recipient, &definitions->plan)) {
         return false;
     }
     job_step(job, "copy");
-    bool ok = copy_run(copy);
-    if (changed) {
-        ok = peer_exec(recipient, "SET GLOBAL local_infile = OFF") && ok;
-    }
-    if (!ok) {
+    if (!copy_run(copy)) {
         return false;
     }
     job_step(job, "objects");
-    return dump_users(recipient, donor) && dump_objects(recipient, donor) &&
+    return dump_users(recipient, donor) && dump_make_objects(recipient, donor->name, &definitions->objects) &&
+           dump_histograms(recipient, donor) && dump_tell_others(recipient, donor) &&
+           dump_close_schemas(recipient, &definitions->plan) &&
            peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
+}
+
+// A copy that filled the disk is worth nothing, and its room is needed for the next one.
+static void free_disk(struct job *job, struct peer *recipient) {
+    if (job->failure.msg == MSG_RESYNC_DISK_FULL && db_alive(recipient->session)) {
+        (void)dump_drop_schemas(recipient);  // the first failure is the one that is told
+    }
+}
+
+// What the copy needs is known to be there, and what stands in its way is gone, before the old data are given up.
+static bool replace_data(struct copy *copy, struct peer *recipient, struct peer *donor) {
+    __attribute__((cleanup(definitions_done))) struct definitions definitions = {0};
+    struct job *job = copy->job;
+    bool changed = false;
+    if (!read_definitions(copy, recipient, donor, &definitions) || !obstacles_clear(job, recipient, donor) ||
+        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, donor) ||
+        !allow_load(recipient, &changed)) {
+        return false;
+    }
+    bool ok = give_up_old_data(job, recipient) && copy_all(copy, recipient, donor, &definitions);
+    if (changed && db_alive(recipient->session)) {
+        ok = peer_exec(recipient, "SET GLOBAL local_infile = OFF") && ok;
+    }
+    if (!ok) {
+        free_disk(job, recipient);
+    }
+    return ok;
 }
 
 // The GTID state last but one, the mark last: whichever is missing, the copy counts as unfinished.
@@ -137,23 +178,14 @@ static bool finish(struct job *job, struct peer *recipient, const struct snapsho
            peer_exec(recipient, "DROP DATABASE " REBUILD_SCHEMA) && step_relock(recipient);
 }
 
-// A copy that filled the disk is worth nothing, and its room is needed for the next one.
-static void free_disk(struct job *job, struct peer *recipient) {
-    if (job->failure.msg == MSG_RESYNC_DISK_FULL && db_alive(recipient->session)) {
-        (void)dump_drop_schemas(recipient);  // the first failure is the one that is told
-    }
-}
-
 bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struct position *ret_from) {
     struct copy copy = {.job = job, .donor = donor};
     struct snapshot snapshot = {0};
     AUTO_TEXT char *mode = NULL;
     bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&
-              open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot);
-    if (ok && (!give_up_old_data(job, recipient) || !copy_all(&copy, recipient, donor))) {
-        ok = false;
-        free_disk(job, recipient);
-    }
+              obstacles_look(job, recipient, donor, donor, RUNG_DUMP) &&
+              open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot) &&
+              replace_data(&copy, recipient, donor);
     copy_close(&copy);
     bool gtid = text_equal(mode, "1");
     ok = ok && finish(job, recipient, &snapshot, gtid);

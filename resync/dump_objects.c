@@ -1,5 +1,6 @@
-// Routines, views, triggers and events of the dump rung. Each is made under the character set, collation, sql_mode and
-// time zone that it was made under on the donor, because these are part of what it means.
+// What has code in it, of the dump rung: libraries, routines, views, triggers, events. Each is made under the character
+// set, collation, sql_mode and time zone that it was made under on the donor, because these are part of what it means. All
+// definitions are read before the node gives anything up. One that cannot be read or made is left out by name.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,69 +9,103 @@
 #include "common/text.h"
 #include "resync/ddl.h"
 #include "resync/dump_parts.h"
-
-struct object {
-    const char *kind;  // as SHOW CREATE has it
-    char *schema, *name;
-    char *client_charset, *connection_collation, *database_collation, *sql_mode, *time_zone;  // "" : does not matter
-    bool made;
-};
+#include "resync/objects.h"
 
 static char *cell_text(const struct db_rows *rows, size_t row, size_t column) {
     const char *text = db_cell(rows, row, column, NULL);
     return mem_text(text ? text : "");
 }
 
-static void objects_free(struct object *objects, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        free(objects[i].schema);
-        free(objects[i].name);
-        free(objects[i].client_charset);
-        free(objects[i].connection_collation);
-        free(objects[i].database_collation);
-        free(objects[i].sql_mode);
-        free(objects[i].time_zone);
+void dump_objects_done(struct dump_objects *objects) {
+    for (size_t i = 0; i < objects->count; i++) {
+        struct dump_object *object = &objects->list[i];
+        free(object->schema);
+        free(object->name);
+        free(object->client_charset);
+        free(object->connection_collation);
+        free(object->database_collation);
+        free(object->sql_mode);
+        free(object->time_zone);
+        free(object->made_s);
+        free(object->create);
     }
-    free(objects);
+    free(objects->list);
+    *objects = (struct dump_objects){0};
 }
 
-// sql gives: schema, name, client charset, connection collation, database collation, sql_mode, time zone.
-static bool list_objects(struct peer *there, const char *kind, const char *sql, struct object **ret,
-                         size_t *ret_count) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(there, &rows, "%s", sql)) {
-        return false;
-    }
-    struct object *objects = mem_zero(db_rows_count(rows) + 1, sizeof *objects);
-    for (size_t i = 0; i < db_rows_count(rows); i++) {
-        objects[i] = (struct object){.kind = kind,
-                                     .schema = cell_text(rows, i, 0),
-                                     .name = cell_text(rows, i, 1),
-                                     .client_charset = cell_text(rows, i, 2),
-                                     .connection_collation = cell_text(rows, i, 3),
-                                     .database_collation = cell_text(rows, i, 4),
-                                     .sql_mode = cell_text(rows, i, 5),
-                                     .time_zone = cell_text(rows, i, 6)};
-    }
-    *ret = objects;
-    *ret_count = db_rows_count(rows);
-    return true;
+static void leave_out(struct job *job, const struct dump_object *object, enum msg why, const char *donor,
+                      const char *error) {
+    AUTO_TEXT char *name = mem_format("%s %s.%s", object->kind, object->schema, object->name);
+    job_left_out(job, name, why, KVS(KV("donor", donor), KV("error", error)));
 }
 
-// The statement, in the character set in which it was typed: it will be sent back in the same.
-static bool show_create(struct peer *there, const struct object *object, char **ret) {
+static bool is_broken(struct peer *peer, const struct err *err) {
+    return err->kind == ERR_LOST || peer_disk_full(err) || !db_alive(peer->session);
+}
+
+// The statement, in the character set in which it was typed: it will be sent back in the same. NULL: the donor does not
+// show it.
+static bool show_create(struct peer *there, struct dump_object *object) {
     AUTO_TEXT char *schema = db_name(object->schema);
     AUTO_TEXT char *name = db_name(object->name);
     AUTO_TEXT char *charset = peer_quote(there, object->client_charset);
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_exec(there, "SET SESSION character_set_results = %s", charset) ||
-        !peer_query(there, &rows, "SHOW CREATE %s %s.%s", object->kind, schema, name) ||
-        !peer_exec(there, "SET SESSION character_set_results = utf8mb4")) {
+    struct err err = {0};
+    if (!peer_exec(there, "SET SESSION character_set_results = %s", charset)) {
         return false;
     }
+    bool shown = db_queryf(there->session, PEER_TIMEOUT_MS, &rows, &err, "SHOW CREATE %s %s.%s", object->kind, schema,
+                           name);
+    if (!shown && is_broken(there, &err)) {
+        return peer_failed(there, &err);
+    }
     size_t column = text_equal(object->kind, "VIEW") ? 1 : text_equal(object->kind, "EVENT") ? 3 : 2;
-    const char *text = db_cell(rows, 0, column, NULL);
-    *ret = text_equal(object->kind, "EVENT") && text ? ddl_event_for_replica(text) : mem_text(text ? text : "");
+    const char *text = shown ? db_cell(rows, 0, column, NULL) : NULL;
+    if (text) {
+        object->create = text_equal(object->kind, "EVENT") ? ddl_event_for_replica(text) : mem_text(text);
+    } else {
+        leave_out(there->job, object, MSG_LEFT_HIDDEN, there->name, err.text);
+    }
+    return peer_exec(there, "SET SESSION character_set_results = utf8mb4");
+}
+
+static bool read_kind(struct peer *there, const struct object_kind *kind, struct dump_objects *ret) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    bool exists = false;
+    if (!object_kind_exists(there, kind, &exists)) {
+        return false;
+    }
+    if (!exists) {
+        return true;
+    }
+    if (!peer_query(there, &rows, "%s", kind->list)) {
+        return false;
+    }
+    ret->list = mem_grow(ret->list, ret->count + db_rows_count(rows) + 1, sizeof *ret->list);
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        struct dump_object *object = &ret->list[ret->count++];
+        *object = (struct dump_object){.kind = kind->name,
+                                       .schema = cell_text(rows, i, 0),
+                                       .name = cell_text(rows, i, 1),
+                                       .client_charset = cell_text(rows, i, 2),
+                                       .connection_collation = cell_text(rows, i, 3),
+                                       .database_collation = cell_text(rows, i, 4),
+                                       .sql_mode = cell_text(rows, i, 5),
+                                       .time_zone = cell_text(rows, i, 6),
+                                       .made_s = cell_text(rows, i, 7)};
+        if (!show_create(there, object)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool dump_read_objects(struct peer *there, struct dump_objects *ret) {
+    for (const struct object_kind *kind = object_kinds; kind->name; kind++) {
+        if (kind->way == OBJECT_SHOWN && !read_kind(there, kind, ret)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -91,7 +126,7 @@ static bool schema_collation(struct peer *here, const char *schema, const char *
 }
 
 // Fails with *err for the object's own statement, and through the job for everything around it.
-static bool make_object(struct peer *here, const struct object *object, const char *create, struct err *err) {
+static bool make_object(struct peer *here, const struct dump_object *object, struct err *err) {
     AUTO_TEXT char *schema = db_name(object->schema);
     AUTO_TEXT char *mode = peer_quote(here, object->sql_mode);
     AUTO_TEXT char *zone = peer_quote(here, object->time_zone[0] ? object->time_zone : "+00:00");
@@ -99,114 +134,126 @@ static bool make_object(struct peer *here, const struct object *object, const ch
     AUTO_TEXT char *collation = peer_quote(here, object->connection_collation);
     AUTO_TEXT char *before = NULL;
     if (!peer_exec(here, "USE %s", schema) ||
-        !schema_collation(here, object->schema, object->database_collation, &before) ||
-        !peer_exec(here,
-                   "SET SESSION sql_mode = %s, time_zone = %s, character_set_client = %s,"
-                   " collation_connection = %s",
-                   mode, zone, charset, collation)) {
+        !schema_collation(here, object->schema, object->database_collation, &before)) {
         return false;
     }
-    bool made = db_exec(here->session, PEER_TIMEOUT_MS, create, err);
+    // One that names a mode, zone or character set which the node lacks cannot be made either.
+    bool made = db_execf(here->session, PEER_TIMEOUT_MS, err,
+                         "SET SESSION sql_mode = %s, time_zone = %s, character_set_client = %s,"
+                         " collation_connection = %s, timestamp = %s",
+                         mode, zone, charset, collation, object->made_s[0] ? object->made_s : "DEFAULT") &&
+                db_exec(here->session, PEER_TIMEOUT_MS, object->create, err);
     if (before) {
         AUTO_TEXT char *name = db_name(object->schema);
         made = peer_exec(here, "ALTER DATABASE %s COLLATE %s", name, before) && made;
     }
     return peer_exec(here,
                      "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00',"
-                     " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci") &&
+                     " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci,"
+                     " timestamp = DEFAULT") &&
            made;
 }
 
-static bool object_failed(struct peer *here, const struct object *object, const struct err *err) {
-    AUTO_TEXT char *name = mem_format("%s %s.%s", object->kind, object->schema, object->name);
-    return job_fail(here->job, MSG_DUMP_OBJECT, KVS(KV("object", name), KV("error", err->text)));
-}
-
-static bool make_all(struct peer *here, struct peer *there, const char *kind, const char *sql) {
-    struct object *objects = NULL;
-    size_t count = 0;
-    bool ok = list_objects(there, kind, sql, &objects, &count);
-    for (size_t i = 0; ok && i < count; i++) {
-        AUTO_TEXT char *create = NULL;
-        struct err err = {0};
-        ok = show_create(there, &objects[i], &create) &&
-             (make_object(here, &objects[i], create, &err) || object_failed(here, &objects[i], &err));
+// Whether the copy can go on after an object failed to be made: the object's own failure is told.
+static bool goes_on(struct peer *here, const struct err *err) {
+    if (err->kind == ERR_NONE) {
+        return false;  // what was around it failed, which the job knows
     }
-    objects_free(objects, count);
-    return ok;
+    return is_broken(here, err) ? peer_failed(here, err) : true;
 }
 
 // Views may stand on views: rounds, until one brings nothing new. What is left is invalid on the donor as well.
-static bool make_views(struct peer *here, struct peer *there, struct object *views, size_t count) {
-    for (bool progress = true; progress;) {
+static bool make_views(struct peer *here, const char *donor, struct dump_objects *objects) {
+    for (bool progress = true, last = false; progress || !last;) {
+        last = !progress;
         progress = false;
-        for (size_t i = 0; i < count; i++) {
-            AUTO_TEXT char *create = NULL;
+        for (size_t i = 0; i < objects->count; i++) {
+            struct dump_object *view = &objects->list[i];
             struct err err = {0};
-            if (views[i].made) {
+            if (view->made || !view->create || !text_equal(view->kind, "VIEW")) {
                 continue;
             }
-            if (!show_create(there, &views[i], &create)) {
+            view->made = make_object(here, view, &err);
+            if (!view->made && !goes_on(here, &err)) {
                 return false;
             }
-            views[i].made = make_object(here, &views[i], create, &err);
-            if (!views[i].made && (err.kind == ERR_NONE || !db_alive(here->session))) {
-                return err.kind == ERR_NONE ? false : peer_failed(here, &err);
+            if (!view->made && last) {
+                leave_out(here->job, view, MSG_LEFT_INVALID, donor, err.text);
             }
-            progress |= views[i].made;
+            progress |= view->made;
         }
     }
     return true;
 }
 
-static void report_invalid_views(struct peer *here, struct peer *there, const struct object *views, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (views[i].made) {
+bool dump_make_objects(struct peer *here, const char *donor, struct dump_objects *objects) {
+    bool views = false;
+    for (size_t i = 0; i < objects->count; i++) {
+        struct dump_object *object = &objects->list[i];
+        struct err err = {0};
+        if (text_equal(object->kind, "VIEW")) {
+            if (!views && !make_views(here, donor, objects)) {
+                return false;
+            }
+            views = true;
             continue;
         }
-        AUTO_TEXT char *create = NULL;
-        AUTO_TEXT char *name = mem_format("VIEW %s.%s", views[i].schema, views[i].name);
-        struct err err = {0};
-        if (show_create(there, &views[i], &create) && !make_object(here, &views[i], create, &err)) {
-            job_event(here->job, EVENT_ALARM, SEVERITY_WARNING, 0, MSG_DUMP_SKIPPED,
-                      KVS(KV("object", name), KV("error", err.text), KV("donor", there->name)));
+        if (!object->create) {
+            continue;
+        }
+        object->made = make_object(here, object, &err);
+        if (!object->made && !goes_on(here, &err)) {
+            return false;
+        }
+        if (!object->made) {
+            leave_out(here->job, object, MSG_LEFT_REFUSED, donor, err.text);
         }
     }
+    return true;
 }
 
-static bool make_all_views(struct peer *here, struct peer *there) {
-    struct object *views = NULL;
-    size_t count = 0;
-    bool ok = list_objects(there, "VIEW",
-                           "SELECT table_schema, table_name, character_set_client, collation_connection, '', '', ''"
-                           " FROM information_schema.views WHERE table_schema NOT IN " NOT_COPIED,
-                           &views, &count) &&
-              make_views(here, there, views, count);
-    if (ok) {
-        report_invalid_views(here, there, views, count);
+// ---- what a logical copy does not carry -----------------------------------------------------------------------------
+
+static bool is_among(const struct db_rows *rows, const char *name) {
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        if (text_equal(db_cell(rows, i, 0, NULL), name)) {
+            return true;
+        }
     }
-    objects_free(views, count);
-    return ok;
+    return false;
 }
 
-bool dump_objects(struct peer *here, struct peer *there) {
-    return make_all(here, there, "FUNCTION",
-                    "SELECT routine_schema, routine_name, character_set_client, collation_connection,"
-                    " database_collation, sql_mode, '' FROM information_schema.routines"
-                    " WHERE routine_type = 'FUNCTION' AND routine_schema NOT IN " NOT_COPIED) &&
-           make_all(here, there, "PROCEDURE",
-                    "SELECT routine_schema, routine_name, character_set_client, collation_connection,"
-                    " database_collation, sql_mode, '' FROM information_schema.routines"
-                    " WHERE routine_type = 'PROCEDURE' AND routine_schema NOT IN " NOT_COPIED) &&
-           make_all_views(here, there) &&
-           make_all(here, there, "TRIGGER",
-                    "SELECT trigger_schema, trigger_name, character_set_client, collation_connection,"
-                    " database_collation, sql_mode, '' FROM information_schema.triggers"
-                    " WHERE trigger_schema NOT IN " NOT_COPIED
-                    " ORDER BY event_object_schema, event_object_table,"
-                    " action_timing, event_manipulation, action_order") &&
-           make_all(here, there, "EVENT",
-                    "SELECT event_schema, event_name, character_set_client, collation_connection,"
-                    " database_collation, sql_mode, time_zone FROM information_schema.events"
-                    " WHERE event_schema NOT IN " NOT_COPIED);
+bool dump_tell_others(struct peer *here, struct peer *looker) {
+    for (const struct object_kind *kind = object_kinds; kind->name; kind++) {
+        AUTO_ROWS struct db_rows *mine = NULL;
+        AUTO_ROWS struct db_rows *theirs = NULL;
+        if (kind->way != OBJECT_TOLD) {
+            continue;
+        }
+        if (!peer_query(looker, &theirs, "%s", kind->list) || !peer_query(here, &mine, "%s", kind->list)) {
+            return false;
+        }
+        for (size_t i = 0; i < db_rows_count(theirs); i++) {
+            const char *name = db_cell(theirs, i, 0, NULL);
+            if (!is_among(mine, name)) {
+                AUTO_TEXT char *object = mem_format("%s %s", kind->name, name);
+                job_left_out(here->job, object, MSG_LEFT_LOCAL, KVS());
+            }
+        }
+    }
+    AUTO_ROWS struct db_rows *accounts = NULL;
+    AUTO_ROWS struct db_rows *plugins = NULL;
+    if (!peer_query(here, &accounts, "SELECT CONCAT('ACCOUNT ', user, '@', host), plugin FROM mysql.user") ||
+        !peer_query(here, &plugins,
+                    "SELECT plugin_name FROM information_schema.plugins WHERE plugin_type = 'AUTHENTICATION'"
+                    " AND plugin_status = 'ACTIVE'")) {
+        return false;
+    }
+    for (size_t i = 0; i < db_rows_count(accounts); i++) {
+        const char *plugin = db_cell(accounts, i, 1, NULL);
+        if (plugin && !is_among(plugins, plugin)) {
+            job_left_out(here->job, db_cell(accounts, i, 0, NULL), MSG_LEFT_PLUGIN, KVS(KV("plugin", plugin)));
+        }
+    }
+    return true;
 }

@@ -8,11 +8,66 @@
 #define SYSTEM_SCHEMAS "'mysql', 'sys', 'performance_schema', 'information_schema'"
 #define NOT_COPIED "(" SYSTEM_SCHEMAS ", '" REBUILD_SCHEMA "')"
 
-// Drops every user schema but the mark's.
+// ---- what is read on the donor, before the node gives anything up ----
+
+struct dump_schema {
+    char *name, *create;  // owned; the statement
+    bool read_only;       // it is made so last
+};
+struct dump_place {
+    char *name, *create;  // owned: a tablespace
+};
+struct dump_table {
+    char *schema, *name, *create;  // owned; the statement without the keys that wait
+};
+struct dump_plan {
+    struct dump_schema *schemas;
+    size_t schema_count;
+    struct dump_place *places;
+    size_t place_count;
+    struct dump_table *tables;
+    size_t table_count;
+};
+void dump_plan_done(struct dump_plan *plan);
+
+// Code: a library, routine, view, trigger or event.
+struct dump_object {
+    const char *kind;  // as SHOW CREATE has it
+    char *schema, *name;
+    char *client_charset, *connection_collation, *database_collation, *sql_mode, *time_zone;  // "" : does not matter
+    char *made_s;                                                                             // "" : does not matter
+    char *create;                                                                             // NULL: it is not shown
+    bool made;
+};
+struct dump_objects {
+    struct dump_object *list;
+    size_t count;
+};
+void dump_objects_done(struct dump_objects *objects);
+
+// Schemas, tablespaces and tables with their statements, and the parts in which the rows travel. A table that the donor does
+// not show, or that the recipient lacks something for, refuses the rung.
+bool dump_read_tables(struct peer *here, struct peer *there, struct copy *copy, struct dump_plan *ret);
+bool dump_read_places(struct peer *there, struct dump_plan *ret);
+bool dump_read_objects(struct peer *there, struct dump_objects *ret);
+
+// Makes the spatial reference systems that the recipient lacks; one that a table needs and that cannot be made refuses the
+// rung. Takes nothing away.
+bool dump_add_spatial(struct peer *here, struct peer *there);
+
+// ---- what is done on the recipient ----
+
+// Drops every user schema but the mark's, and the tablespaces.
 bool dump_drop_schemas(struct peer *here);
-// Makes the donor's schemas and tables, empty, and lists the tables with the statements that copy their rows.
-bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy);
-// Accounts, roles and grants: all in one transaction.
+bool dump_make_places(struct peer *here, const struct dump_plan *plan);  // schemas and tablespaces, empty
+bool dump_make_tables(struct peer *here, const struct dump_plan *plan);
+// Accounts, roles, grants, servers and time zones: all in one transaction.
 bool dump_users(struct peer *here, struct peer *there);
-// Routines, views, triggers, events: what has code in it, made as its creator's session would make it.
-bool dump_objects(struct peer *here, struct peer *there);
+// Code, made as its creator's session would make it.
+bool dump_make_objects(struct peer *here, const char *donor, struct dump_objects *objects);
+// What the optimizer was told about values.
+bool dump_histograms(struct peer *here, struct peer *there);
+// Names what the donor has and a logical copy does not carry.
+bool dump_tell_others(struct peer *here, struct peer *looker);
+// READ ONLY, last of all.
+bool dump_close_schemas(struct peer *here, const struct dump_plan *plan);

@@ -1,4 +1,4 @@
-// Schemas and tables of the dump rung.
+// Tables of the dump rung: their definitions, and the parts in which their rows travel.
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,40 +14,9 @@ enum {
     PART_BYTES = 32 * 1024 * 1024,
     PARTS_MOST = 256,
     KEYS_WAIT_BYTES = 1024 * 1024,  // a table of fewer costs less than one more statement
+    RULE_TABLE = 88,
+    RULE_PARSER = 87,
 };
-
-bool dump_drop_schemas(struct peer *here) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(here, &rows,
-                    "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN " NOT_COPIED)) {
-        return false;
-    }
-    for (size_t i = 0; i < db_rows_count(rows); i++) {
-        AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
-        AUTO_TEXT char *sql = mem_format("DROP DATABASE IF EXISTS %s", name);
-        if (!peer_exec_within(here, TABLE_TIMEOUT_MS, sql)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool create_schemas(struct peer *here, struct peer *there) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(there, &rows,
-                    "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN " NOT_COPIED)) {
-        return false;
-    }
-    for (size_t i = 0; i < db_rows_count(rows); i++) {
-        AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
-        AUTO_ROWS struct db_rows *create = NULL;
-        if (!peer_query(there, &create, "SHOW CREATE DATABASE %s", name) ||
-            !peer_exec_within(here, TABLE_TIMEOUT_MS, db_cell(create, 0, 1, NULL))) {
-            return false;
-        }
-    }
-    return true;
-}
 
 // Text that grows by pieces.
 static void add(char **text, const char *piece) {
@@ -118,22 +87,58 @@ static bool is_loosely_referred_to(struct peer *there, const struct copy_table *
     return true;
 }
 
-// *ret_keys: the statement that adds the keys that may wait for the rows; NULL: there are all.
-static bool create_table(struct peer *here, struct peer *there, const struct copy_table *table, bool may_wait,
-                         char **ret_keys) {
+// The donor's own statement. A table that it does not show cannot be copied.
+static bool show_table(struct peer *there, const struct copy_table *table, struct db_rows **ret) {
     AUTO_TEXT char *schema = db_name(table->schema);
     AUTO_TEXT char *name = db_name(table->name);
-    AUTO_ROWS struct db_rows *create = NULL;
+    struct err err = {0};
+    if (db_queryf(there->session, PEER_TIMEOUT_MS, ret, &err, "SHOW CREATE TABLE %s.%s", schema, name) &&
+        db_cell(*ret, 0, 1, NULL)) {
+        return true;
+    }
+    if (err.kind == ERR_LOST || !db_alive(there->session)) {
+        return peer_failed(there, &err);
+    }
+    AUTO_TEXT char *full = mem_format("%s.%s", table->schema, table->name);
+    return job_unfit(there->job, RULE_TABLE, MSG_NEED_TABLE,
+                     KVS(KV("donor", there->name), KV("object", full), KV("error", err.text)));
+}
+
+// A full-text index may be made by a plugin.
+static bool check_parsers(struct peer *here, const struct copy_table *table, const char *create) {
+    AUTO_TEXT char *parser = ddl_parser(create);
+    if (!parser) {
+        return true;
+    }
+    AUTO_TEXT char *quoted = peer_quote(here, parser);
+    AUTO_TEXT char *sql = mem_format(
+        "SELECT COUNT(*) FROM information_schema.plugins WHERE plugin_type = 'FTPARSER' AND plugin_name = %s AND"
+        " plugin_status = 'ACTIVE'",
+        quoted);
+    AUTO_TEXT char *found = NULL;
+    AUTO_TEXT char *full = mem_format("%s.%s", table->schema, table->name);
+    return peer_value(here, sql, &found) &&
+           (!text_equal(found, "0") ||
+            job_unfit(here->job, RULE_PARSER, MSG_NEED_PARSER, KVS(KV("object", full), KV("thing", parser))));
+}
+
+// *ret_create: the statement that makes the table, *ret_keys: that adds the keys which may wait for the rows; NULL: all
+// are there.
+static bool read_definition(struct peer *here, struct peer *there, const struct copy_table *table, bool may_wait,
+                            char **ret_create, char **ret_keys) {
+    AUTO_ROWS struct db_rows *rows = NULL;
     bool referred_to = false;
-    if (!peer_query(there, &create, "SHOW CREATE TABLE %s.%s", schema, name) || !peer_exec(here, "USE %s", schema) ||
-        (may_wait && !is_loosely_referred_to(there, table, &referred_to))) {
+    if (!show_table(there, table, &rows) || (may_wait && !is_loosely_referred_to(there, table, &referred_to))) {
         return false;
     }
-    const char *whole = db_cell(create, 0, 1, NULL);
-    AUTO_TEXT char *add = NULL;
-    AUTO_TEXT char *part = may_wait && !referred_to ? ddl_without_keys(whole, &add) : NULL;
-    *ret_keys = add ? mem_format("ALTER TABLE %s.%s %s", schema, name, add) : NULL;
-    return peer_exec_within(here, TABLE_TIMEOUT_MS, part ? part : whole);
+    const char *whole = db_cell(rows, 0, 1, NULL);
+    AUTO_TEXT char *schema = db_name(table->schema);
+    AUTO_TEXT char *name = db_name(table->name);
+    AUTO_TEXT char *keys = NULL;
+    char *part = may_wait && !referred_to ? ddl_without_keys(whole, &keys) : NULL;
+    *ret_keys = keys ? mem_format("ALTER TABLE %s.%s %s", schema, name, keys) : NULL;
+    *ret_create = part ? part : mem_text(whole);
+    return check_parsers(here, table, whole);
 }
 
 // Ends of the first column of the primary key, if it is a whole number: its values are taken as evenly spread.
@@ -237,17 +242,20 @@ static void add_keys(struct copy *copy, size_t first, char *sql) {
     }
 }
 
-static bool take_table(struct peer *here, struct peer *there, struct copy *copy, struct copy_table *table,
-                       const char *engine) {
+static bool take_table(struct peer *here, struct peer *there, struct copy *copy, struct dump_plan *plan,
+                       struct copy_table *table, const char *engine) {
     bool innodb = text_equal(engine, "InnoDB");
     if (!innodb) {
         AUTO_TEXT char *name = mem_format("%s.%s", table->schema, table->name);
-        job_say(here->job, LOG_LEVEL_WARN, MSG_DUMP_NOT_TRANSACTIONAL, KVS(KV("table", name)));
+        job_say(there->job, LOG_LEVEL_WARN, MSG_DUMP_NOT_TRANSACTIONAL, KVS(KV("table", name)));
     }
     AUTO_TEXT char *keys = NULL;
     size_t first = copy->count;
     bool may_wait = innodb && table->estimated_bytes >= KEYS_WAIT_BYTES;
-    bool ok = create_table(here, there, table, may_wait, &keys) && plan_columns(there, table) &&
+    plan->tables = mem_grow(plan->tables, plan->table_count + 1, sizeof *plan->tables);
+    struct dump_table *made = &plan->tables[plan->table_count++];
+    *made = (struct dump_table){.schema = mem_text(table->schema), .name = mem_text(table->name)};
+    bool ok = read_definition(here, there, table, may_wait, &made->create, &keys) && plan_columns(there, table) &&
               add_parts(there, copy, table);
     if (ok && keys) {
         add_keys(copy, first, TAKE(keys));
@@ -255,10 +263,9 @@ static bool take_table(struct peer *here, struct peer *there, struct copy *copy,
     return ok;
 }
 
-bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy) {
+bool dump_read_tables(struct peer *here, struct peer *there, struct copy *copy, struct dump_plan *ret) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!create_schemas(here, there) ||
-        !peer_query(there, &rows,
+    if (!peer_query(there, &rows,
                     "SELECT table_schema, table_name, engine, COALESCE(data_length, 0) FROM information_schema.tables"
                     " WHERE table_type = 'BASE TABLE' AND table_schema NOT IN " NOT_COPIED
                     " ORDER BY COALESCE(data_length, 0) DESC, table_schema, table_name")) {
@@ -269,8 +276,28 @@ bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy
         struct copy_table table = {.schema = mem_text(db_cell(rows, i, 0, NULL)),
                                    .name = mem_text(db_cell(rows, i, 1, NULL))};
         (void)text_to_i64(db_cell(rows, i, 3, NULL), &table.estimated_bytes);
-        ok = take_table(here, there, copy, &table, db_cell(rows, i, 2, NULL));
+        ok = take_table(here, there, copy, ret, &table, db_cell(rows, i, 2, NULL));
         copy_table_done(&table);
     }
     return ok;
+}
+
+bool dump_make_tables(struct peer *here, const struct dump_plan *plan) {
+    for (size_t i = 0; i < plan->table_count; i++) {
+        const struct dump_table *table = &plan->tables[i];
+        AUTO_TEXT char *schema = db_name(table->schema);
+        struct err err = {0};
+        if (!peer_exec(here, "USE %s", schema)) {
+            return false;
+        }
+        if (db_exec(here->session, TABLE_TIMEOUT_MS, table->create, &err)) {
+            continue;
+        }
+        if (err.kind == ERR_LOST || err.kind == ERR_DENIED || peer_disk_full(&err)) {
+            return peer_failed(here, &err);
+        }
+        AUTO_TEXT char *name = mem_format("TABLE %s.%s", table->schema, table->name);
+        return job_fail(here->job, MSG_DUMP_OBJECT, KVS(KV("object", name), KV("error", err.text)));
+    }
+    return true;
 }

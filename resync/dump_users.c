@@ -1,4 +1,4 @@
-// Accounts, roles and grants of the dump rung: the rows of the grant tables, all replaced in one transaction, so that a
+// Accounts, roles, grants, servers and time zones of the dump rung: the rows of system tables, all replaced in one transaction, so that a
 // copy that is cut off leaves either the old accounts or the new ones. Hashes and attributes stay exactly as they are.
 #include <stdlib.h>
 #include <string.h>
@@ -76,12 +76,37 @@ static bool insert_rows(struct peer *here, const char *table, const char *column
     return true;
 }
 
+// Named time zones: many rows, alike nearly always.
+static const char *const zone_tables[] = {"time_zone", "time_zone_leap_second", "time_zone_name", "time_zone_transition",
+                                          "time_zone_transition_type"};
+enum { ZONE_TABLES = sizeof zone_tables / sizeof zone_tables[0] };
+#define ZONES_SQL                                                                                                   \
+    "SELECT CONCAT_WS(' ', (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', name, time_zone_id))),"  \
+    " 0)) FROM mysql.time_zone_name), (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|',"              \
+    " time_zone_id, transition_time, transition_type_id))), 0)) FROM mysql.time_zone_transition),"                      \
+    " (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', time_zone_id, transition_type_id, `offset`,"  \
+    " is_dst, abbreviation))), 0)) FROM mysql.time_zone_transition_type))"
+
 static bool copy_table_rows(struct peer *here, struct peer *there, const char *table) {
     AUTO_TEXT char *columns = NULL;
     AUTO_ROWS struct db_rows *rows = NULL;
     return common_columns(here, there, table, &columns) &&
            peer_query(there, &rows, "SELECT %s FROM mysql.%s", columns, table) &&
            peer_exec(here, "DELETE FROM mysql.%s", table) && insert_rows(here, table, columns, rows);
+}
+
+static bool copy_zones(struct peer *here, struct peer *there) {
+    AUTO_TEXT char *mine = NULL;
+    AUTO_TEXT char *theirs = NULL;
+    if (!peer_value(here, ZONES_SQL, &mine) || !peer_value(there, ZONES_SQL, &theirs)) {
+        return false;
+    }
+    for (unsigned i = 0; !text_equal(mine, theirs) && i < ZONE_TABLES; i++) {
+        if (!copy_table_rows(here, there, zone_tables[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool dump_users(struct peer *here, struct peer *there) {
@@ -93,5 +118,5 @@ bool dump_users(struct peer *here, struct peer *there) {
             return false;  // the session ends with the job, and with it the transaction
         }
     }
-    return peer_exec(here, "COMMIT") && peer_exec(here, "FLUSH PRIVILEGES");
+    return copy_zones(here, there) && peer_exec(here, "COMMIT") && peer_exec(here, "FLUSH PRIVILEGES");
 }

@@ -30,7 +30,9 @@ struct job *job_new(const struct settings *settings, struct ship *ship, const st
     pthread_cond_init(&job->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     job->state.phase = JOB_RUNNING;
-    job->state.refused_count = 0;
+    job->state.refused_count = job->state.not_copied_count = 0;
+    job->state.left_out = 0;
+    job->state.lasting = false;
     job->state.started_ms = job->state.updated_ms = clock_wall_ms();
     job->state.ended_ms = 0;
     job->state.total_bytes = job->state.rate_bytes_s = job->state.left_ms = -1;
@@ -129,7 +131,11 @@ bool job_fail_again(struct job *job, enum msg msg, const struct kv *values) {
 }
 
 bool job_unfit(struct job *job, int rule, enum msg msg, const struct kv *values) {
-    return fail(job, (struct failure){.next_rung = true, .rule = rule}, msg, values);
+    return fail(job, (struct failure){.next_rung = true, .lasting = true, .rule = rule}, msg, values);
+}
+
+bool job_fail_lasting(struct job *job, enum msg msg, const struct kv *values) {
+    return fail(job, (struct failure){.lasting = true}, msg, values);
 }
 
 void job_make_rung(struct job *job) {
@@ -183,6 +189,19 @@ void job_event(struct job *job, enum event_type type, enum severity severity, in
     struct event_record event = event_make(SERVICE_RESYNC, type, severity, job->state.node, rule, job->state.epoch,
                                            clock_wall_ms(), log_lang(), msg, all);
     ship_event(job->ship, &event);
+}
+
+void job_left_out(struct job *job, const char *object, enum msg why, const struct kv *values) {
+    struct job_not_copied left = {0};
+    (void)text_copy(left.object, sizeof left.object, object);
+    (void)msg_render(why, log_lang(), values, left.why, sizeof left.why);
+    pthread_mutex_lock(&job->lock);
+    job->state.left_out++;
+    if (job->state.not_copied_count < JOB_NOT_COPIED_MAX) {
+        job->state.not_copied[job->state.not_copied_count++] = left;
+    }
+    pthread_mutex_unlock(&job->lock);
+    job_say(job, LOG_LEVEL_WARN, MSG_DUMP_LEFT_OUT, KVS(KV("object", left.object), KV("why", left.why)));
 }
 
 void job_step(struct job *job, const char *step) {

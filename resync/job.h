@@ -23,6 +23,7 @@ struct failure {
     enum msg msg;    // MSG_NONE: nothing failed
     bool next_rung;  // a lower rung may mend it
     bool again;      // so may another look: a connection broke, a server restarted
+    bool lasting;    // nothing of the kind: another try fails alike until something changes or a person acts
     int rule;        // not 0: nothing was tried, this rule speaks against the rung
     char keys[FAILURE_VALUES][16];
     char texts[FAILURE_VALUES][320];
@@ -42,6 +43,7 @@ struct job {
     struct job_state state;
     struct failure failure;                                      // the first one since the last job_forgive()
     int64_t written_ms, told_ms, rate_from_ms, rate_from_bytes;  // monotonic
+    bool may_pass;                                               // a rung failed for a reason that may pass
     char *seen_gtids;                                            // what the node had at the last look; NULL: none
     char *rescued_gtids;                                         // what this job saved already; NULL: nothing
     char recipient_uuid[NODE_UUID_SIZE];
@@ -65,7 +67,8 @@ bool job_pause(struct job *job, int64_t for_ms);
 bool job_fail(struct job *job, enum msg msg, const struct kv *values);
 bool job_fail_rung(struct job *job, enum msg msg, const struct kv *values);        // ... on this rung
 bool job_fail_again(struct job *job, enum msg msg, const struct kv *values);       // ... for now
-bool job_unfit(struct job *job, int rule, enum msg msg, const struct kv *values);  // the rung, by that rule
+bool job_unfit(struct job *job, int rule, enum msg msg, const struct kv *values);  // the rung, by that rule: lasting
+bool job_fail_lasting(struct job *job, enum msg msg, const struct kv *values);
 void job_make_rung(struct job *job);  // the recorded failure is one of this rung only
 void job_forgive(struct job *job);
 const char *job_failure_text(struct job *job, char *out, size_t size_bytes);
@@ -74,6 +77,10 @@ const char *job_failure_text(struct job *job, char *out, size_t size_bytes);
 void job_say(struct job *job, enum log_level level, enum msg msg, const struct kv *values);
 void job_event(struct job *job, enum event_type type, enum severity severity, int rule, enum msg msg,
                const struct kv *values);
+
+// Worker thread. The copy goes on without the object, or with another than the donor's: the job's record, a log line and
+// at its end an alarm say so.
+void job_left_out(struct job *job, const char *object, enum msg why, const struct kv *values);
 
 // Worker thread: names the step and publishes.
 void job_step(struct job *job, const char *step);

@@ -9,6 +9,7 @@
 #include "resync/clone.h"
 #include "resync/dump.h"
 #include "resync/leftover.h"
+#include "resync/obstacles.h"
 #include "resync/rescue.h"
 #include "resync/rewind.h"
 #include "resync/steps.h"
@@ -93,6 +94,7 @@ static void report_plan(struct job *job, const struct plan *plan, const struct p
 static void refuse_failed(struct job *job, enum job_rung rung) {
     char why[NODE_WHY_SIZE];
     int rule = job->failure.rule;
+    job->may_pass |= !job->failure.lasting;
     (void)job_failure_text(job, why, sizeof why);
     if (rule != 0) {
         job_event(job, EVENT_RESYNC_PROGRESS, SEVERITY_INFO, rule, MSG_RESYNC_RUNG_REFUSED,
@@ -144,6 +146,23 @@ static bool take_rung(struct job *job, enum job_rung rung, const struct picture 
            (rung != RUNG_REWIND || rewind_finish(job, recipient, primary)) && step_let_clients_in(recipient);
 }
 
+// The asked rung's reason says most, else the last one's; of one that was tried, why that failed.
+static bool none_left(struct job *job, const struct plan *plan, const struct plan_facts *facts, const char *donor) {
+    const struct plan_step *last = &plan->refused[plan->refused_count - 1];
+    for (unsigned i = 0; i < plan->refused_count; i++) {
+        last = plan->refused[i].rung == facts->method ? &plan->refused[i] : last;
+    }
+    char why[NODE_WHY_SIZE] = "";
+    (void)msg_render(last->why, log_lang(), KVS(KVI("diverged", facts->diverged), KV("donor", donor)), why, sizeof why);
+    for (unsigned i = 0; last->why == MSG_PLAN_FAILED_ALREADY && i < job->state.refused_count; i++) {
+        if (job->state.refused[i].rung == last->rung) {
+            (void)text_copy(why, sizeof why, job->state.refused[i].why);
+        }
+    }
+    const struct kv *values = KVS(KV("rung", job_rung_name(last->rung)), KV("why", why));
+    return job->may_pass ? job_fail(job, MSG_PLAN_NONE, values) : job_fail_lasting(job, MSG_PLAN_NONE, values);
+}
+
 static bool choose(struct job *job, const struct picture *picture, struct peer *recipient, struct peer *donor,
                    const struct node_facts *donor_facts, struct plan_facts *tried, struct plan *ret) {
     struct plan_facts facts = {0};
@@ -162,14 +181,7 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     *tried = facts;
     report_plan(job, ret, &facts, donor->name);
     if (ret->taken.rung == RUNG_AUTO) {
-        char why[NODE_WHY_SIZE] = "";
-        const struct plan_step *last = &ret->refused[ret->refused_count - 1];
-        for (unsigned i = 0; i < ret->refused_count; i++) {  // the asked rung's reason says most
-            last = ret->refused[i].rung == facts.method ? &ret->refused[i] : last;
-        }
-        (void)msg_render(last->why, log_lang(), KVS(KVI("diverged", facts.diverged), KV("donor", donor->name)), why,
-                         sizeof why);
-        return job_fail(job, MSG_PLAN_NONE, KVS(KV("rung", job_rung_name(last->rung)), KV("why", why)));
+        return none_left(job, ret, &facts, donor->name);
     }
     char why[NODE_WHY_SIZE];
     (void)msg_render(ret->taken.why, log_lang(), KVS(KVI("diverged", facts.diverged), KV("donor", donor->name)), why,
@@ -193,7 +205,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     job_step(job, "connect");
     if (!peer_open(job, job->state.node, false, RECIPIENT_WAIT_MS, &recipient) || !job_guard_cluster(job) ||
         !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
-        !step_fence(job, &recipient)) {
+        !step_fence(job, &recipient) || !obstacles_tidy(job, &recipient)) {
         return false;
     }
     job_step(job, "plan");

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -127,6 +128,22 @@ static void end_compared(struct job *job) {
     answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");
 }
 
+// By name, and no more of them than a line can hold.
+static void tell_left_out(struct job *job) {
+    const struct job_state *state = &job->state;
+    if (state->left_out == 0) {
+        return;
+    }
+    char objects[NODE_WHY_SIZE] = "";
+    for (unsigned i = 0; i < state->not_copied_count; i++) {
+        size_t used = strlen(objects);
+        (void)text_format(objects + used, sizeof objects - used, "%s%s", used ? ", " : "",
+                          state->not_copied[i].object);
+    }
+    job_event(job, EVENT_ALARM, SEVERITY_WARNING, 0, MSG_DUMP_INCOMPLETE,
+              KVS(KVI("count", state->left_out), KV("objects", objects), KV("why", state->not_copied[0].why)));
+}
+
 static void end_done(struct job *job) {
     int64_t now_ms = clock_wall_ms();
     char stamp[32];
@@ -137,6 +154,7 @@ static void end_done(struct job *job) {
               KVS(KV("primary_node", job->primary), KV("replica_node", job->state.node), KV("last_backup", stamp),
                   KV("rung", job_rung_name(job->state.rung)), KVI("rescued", job->state.rescued),
                   KVI("ms", now_ms - job->state.started_ms)));
+    tell_left_out(job);
     answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");
     if (job->settings->verify_copies && (job->state.rung == RUNG_CLONE || job->state.rung == RUNG_DUMP)) {
         queue_check(job);
@@ -147,6 +165,7 @@ static void end_failed(struct job *job) {
     char why[NODE_WHY_SIZE];
     (void)job_failure_text(job, why, sizeof why);
     end_state(job, JOB_FAILED, why);
+    job->state.lasting = job->failure.lasting || job->failure.msg == MSG_RESYNC_DISK_FULL;
     if (is_check(job)) {
         job_event(job, EVENT_VERIFIED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
     } else {

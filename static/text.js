@@ -125,6 +125,11 @@ const texts = {
   check_same: ["datos iguales", "same data"],
   check_differs: ["{n} diferencias", "{n} differences"],
   check_difference: ["{table}: {rows} filas, {rows_primary} en el primario. {where}", "{table}: {rows} rows, {rows_primary} on the primary. {where}"],
+  check_definition: ["{kind} {table}: no está definido igual", "{kind} {table}: not defined alike"],
+  check_missing: ["{kind} {table}: falta en el nodo", "{kind} {table}: missing on the node"],
+  check_extra: ["{kind} {table}: solo está en el nodo", "{kind} {table}: only on the node"],
+  job_left_out: ["No se copió igual: {n}", "Not carried over as it was: {n}"],
+  job_not_copied: ["{object}: {why}", "{object}: {why}"],
   job_refused: ["Descartado {rung}: {why}", "Refused {rung}: {why}"],
   job_cancel: ["Cancelar", "Cancel"],
 

@@ -120,6 +120,11 @@ function jobFigures(job) {
   ].filter(Boolean);
 }
 
+function differenceWord(one) {
+  if (one.kind === "") return "check_difference";
+  return one.rows === 0 ? "check_missing" : one.rows_primary === 0 ? "check_extra" : "check_definition";
+}
+
 function jobCard(job, onCancel) {
   const progress = job.total_bytes > 0
     ? el("progress", { max: job.total_bytes, value: Math.min(job.done_bytes, job.total_bytes), "aria-label": job.node })
@@ -135,7 +140,9 @@ function jobCard(job, onCancel) {
     job.active && progress,
     el("p", { class: "foot" }, jobFigures(job).map((text) => el("span", {}, text))),
     job.why && el("p", {}, job.why),
-    job.differing > 0 && el("ul", {}, job.differences.map((one) => el("li", {}, t("check_difference", one)))),
+    job.differing > 0 && el("ul", {}, job.differences.map((one) => el("li", {}, t(differenceWord(one), one)))),
+    job.left_out > 0 && el("p", {}, t("job_left_out", { n: job.left_out })),
+    job.not_copied.length > 0 && el("ul", {}, job.not_copied.map((one) => el("li", {}, t("job_not_copied", one)))),
     job.refused.length > 0 && el("ul", {}, job.refused.map((one) =>
       el("li", {}, t("job_refused", { rung: word("rung_", one.rung), why: one.why })))));
 }

@@ -30,6 +30,24 @@ static void events_do_not_run_on_a_replica(void **state) {
     }
 }
 
+static void a_parser_is_found_outside_of_names_and_strings(void **state) {
+    (void)state;
+    static const struct {
+        const char *create, *wanted;
+    } rows[] = {
+        {"CREATE TABLE `t` (\n  FULLTEXT KEY `f` (`a`) /*!50100 WITH PARSER `ngram` */ \n) ENGINE=InnoDB", "ngram"},
+        {"CREATE TABLE `t` (\n  FULLTEXT KEY `f` (`a`)\n) ENGINE=InnoDB", NULL},
+        {"CREATE TABLE `t` (\n  `a` text COMMENT ' WITH PARSER `ngram`'\n)", NULL},
+        {"CREATE TABLE `x WITH PARSER ``ngram``` (\n  `a` text\n)", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *got = ddl_parser(rows[i].create);
+        assert_row_text(rows[i].create, got ? got : "none", rows[i].wanted ? rows[i].wanted : "none");
+        free(got);
+    }
+}
+
 // {whole, without the keys that may wait, how those are added}
 static const struct {
     const char *create, *without, *add;
@@ -112,6 +130,7 @@ static void fields_are_escaped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(events_do_not_run_on_a_replica),
+                                       cmocka_unit_test(a_parser_is_found_outside_of_names_and_strings),
                                        cmocka_unit_test(keys_wait_for_the_rows),
                                        cmocka_unit_test(fields_are_escaped)};
     return cmocka_run_group_tests(tests, NULL, NULL);

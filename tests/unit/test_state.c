@@ -114,7 +114,8 @@ static void a_job_travels_unchanged(void **state) {
         .method = RUNG_AUTO, .rung = RUNG_CLONE, .step = "copy", .why = "porque sí", .refused_count = 2,
         .refused = {{RUNG_CATCHUP, "purged"}, {RUNG_REWIND, "ddl"}}, .done_bytes = 5, .total_bytes = -1,
         .rate_bytes_s = 7, .left_ms = 8, .rescued = 9, .rescued_file = "f.bin", .by = "watcher", .command_id = "c",
-        .queued_ms = 1, .started_ms = 2, .updated_ms = 3, .ended_ms = 0,
+        .queued_ms = 1, .started_ms = 2, .updated_ms = 3, .ended_ms = 0, .lasting = true, .left_out = 9,
+        .not_copied_count = 1, .not_copied = {{"VIEW s.«ñ»", "it stands on nothing"}},
     };
     struct state_field field;
     state_encode_job(&job, &field);
@@ -131,6 +132,11 @@ static void a_job_travels_unchanged(void **state) {
     assert_string_equal(field.value, again.value);
     assert_int_equal(got->refused_count, 2);
     assert_string_equal(got->refused[1].why, "ddl");
+    assert_true(got->lasting);
+    assert_int_equal(got->left_out, 9);
+    assert_int_equal(got->not_copied_count, 1);
+    assert_string_equal(got->not_copied[0].object, "VIEW s.«ñ»");
+    assert_string_equal(got->not_copied[0].why, "it stands on nothing");
     assert_int_equal(got->total_bytes, -1);
     free(field.value);
     free(again.value);
@@ -143,7 +149,7 @@ static void a_comparison_travels_unchanged(void **state) {
     struct job_state check = {
         .id = "v1", .node = "b", .phase = JOB_DONE, .method = RUNG_VERIFY, .rung = RUNG_VERIFY, .compared_rows = 12,
         .compared_tables = 2, .differing = 7, .difference_count = 2, .by = "ana",
-        .differences = {{"s.t", "`id` > 1 AND `id` <= 2", 0, 1}, {"s.«ñ»", "", 3, 0}},
+        .differences = {{"", "s.t", "`id` > 1 AND `id` <= 2", 0, 1}, {"view", "s.«ñ»", "", 3, 0}},
     };
     struct job_state job = {.id = "j1", .node = "b", .phase = JOB_RUNNING, .method = RUNG_CLONE};
     struct state_field fields[2];
@@ -161,6 +167,7 @@ static void a_comparison_travels_unchanged(void **state) {
     assert_int_equal(got->differing, 7);
     assert_int_equal(got->difference_count, 2);
     assert_string_equal(got->differences[0].where, "`id` > 1 AND `id` <= 2");
+    assert_string_equal(got->differences[1].kind, "view");
     assert_int_equal(got->differences[0].rows_primary, 1);
     struct state_field again;
     state_encode_job(got, &again);
@@ -169,6 +176,7 @@ static void a_comparison_travels_unchanged(void **state) {
     assert_false(state_decode(&cluster, "job:b", fields[0].value, &err)); // a comparison blocks nothing
     assert_false(state_decode(&cluster, "verify:b", fields[1].value, &err));
     assert_false(state_decode(&cluster, "verify:b", "{\"method\":\"verify\",\"differences\":[{\"rows\":-1}]}", &err));
+    assert_false(state_decode(&cluster, "job:b", "{\"not_copied\":[\"VIEW s.v\"]}", &err));
     free(fields[0].value);
     free(fields[1].value);
     free(again.value);

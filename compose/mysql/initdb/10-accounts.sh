@@ -40,7 +40,7 @@ GRANT
     SELECT, SHOW DATABASES, SHOW VIEW, LOCK TABLES, EXECUTE,
     -- write everything: restore, heartbeat, epoch, system_events
     INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE,
-    TRIGGER, EVENT, CREATE USER, CREATE ROLE, DROP ROLE, CREATE TEMPORARY TABLES
+    TRIGGER, EVENT, CREATE USER, CREATE ROLE, DROP ROLE, CREATE TEMPORARY TABLES, CREATE TABLESPACE
 ON *.* TO $control WITH GRANT OPTION;  -- a restore gives users their rights again
 GRANT
     -- fence, promote, repoint
@@ -58,6 +58,8 @@ GRANT
     PERSIST_RO_VARIABLES_ADMIN, -- ... with new doublewrite files: see resync/README.md
     BACKUP_ADMIN,            -- LOCK INSTANCE FOR BACKUP during a dump
     -- dump and restore
+    TABLE_ENCRYPTION_ADMIN,  -- schemas and tables keep their ENCRYPTION whatever the default is
+    /*!90200 CREATE_SPATIAL_REFERENCE_SYSTEM, */ -- those that somebody made
     SHOW_ROUTINE,            -- the bodies of other people's routines
     SET_ANY_DEFINER,         -- views, routines, triggers and events keep their DEFINER
     ALLOW_NONEXISTENT_DEFINER, -- ... even one that no longer exists

@@ -1,0 +1,231 @@
+"""What stands in the way of a copy is found out, and cleared or named, before the node gives anything up; and what a dump
+cannot carry over as it is, is said by name."""
+import time
+
+import pytest
+
+from lib.resync_lab import refusals
+from lib.run import sh
+
+DATA = "/var/lib/mysql"
+
+
+def digest(lab):
+    """What b has: GTIDs, the schemas, and rows of one table."""
+    return (lab.executed(lab.b), lab.sql(lab.b, "SELECT schema_name FROM information_schema.schemata ORDER BY 1"),
+            lab.value(lab.b, "SELECT COUNT(*) FROM appdb.customers"))
+
+
+def assert_kept(lab, before):
+    assert digest(lab) == before
+    assert lab.sql(lab.b, "SELECT @@super_read_only, @@offline_mode") == ((1, 0),)
+    assert lab.sql(lab.b, "SELECT table_name FROM information_schema.tables WHERE table_name = 'relevo_trial'") == ()
+
+
+def on_b(lab, *statements):
+    """Local to b: without the binlog."""
+    lab.sql(lab.b, "SET GLOBAL super_read_only = OFF")
+    lab.sql(lab.b, *statements, local=True)
+    lab.sql(lab.b, "SET GLOBAL super_read_only = ON")
+
+
+def diverge_by_ddl(lab):
+    """Past rewinding: the ladder goes on to a copy."""
+    lab.diverge("CREATE TABLE appdb.only_here (i INT)")
+
+
+# ---- what is cleared -------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("method", ["auto", "clone", "dump"])
+def test_a_read_only_schema_is_no_obstacle(lab, method):
+    lab.sql(lab.a, "CREATE DATABASE archive", "CREATE TABLE archive.t (a INT PRIMARY KEY)", "INSERT INTO archive.t VALUES (1)",
+            "ALTER SCHEMA archive READ ONLY = 1")
+    lab.resync()
+    on_b(lab, "CREATE DATABASE only_b", "ALTER SCHEMA only_b READ ONLY = 1")
+    if method == "auto":
+        diverge_by_ddl(lab)
+    assert lab.resync(method)["rung"] == ("clone" if method == "auto" else method)
+    lab.assert_clean()
+    for node in (lab.a, lab.b):  # the copy is read only as well
+        assert lab.value(node, "SELECT options FROM information_schema.schemata_extensions WHERE schema_name = 'archive'"
+                         ).strip() == "READ ONLY=1"
+    lab.sql(lab.a, "ALTER SCHEMA archive READ ONLY = 0", "DROP DATABASE archive")
+    lab.assert_streams()
+
+
+@pytest.mark.parametrize("lock", ["FLUSH TABLES WITH READ LOCK", "LOCK INSTANCE FOR BACKUP", "LOCK TABLES appdb.customers READ"])
+@pytest.mark.parametrize("method", ["clone", "dump"])
+def test_a_session_that_holds_a_lock_is_ended_and_named(lab, method, lock):
+    with lab.held(lab.b, lock, "SET @mine = 1"):
+        assert lab.resync(method)["rung"] == method
+    ended = [event for event in lab.events() if event["msg"] == "OBSTACLE_SESSION"]
+    assert ended and "root@" in ended[-1]["detail"]["account"], ended
+    lab.assert_clean()
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+def refused(lab, method, rule, *words):
+    """The method is refused in one line that holds these words, and b keeps all that it has."""
+    before = digest(lab)
+    job = lab.wait_job(lab.queue(method), "failed")
+    assert all(word in job["why"] for word in words), job
+    assert job["lasting"] and job["step"] in ("plan", "trial", "definitions", "rescue", "fence", "clone"), job
+    assert_kept(lab, before)
+    return job
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "#sql-1234.ibd", "folder/x"])
+@pytest.mark.parametrize("method", ["clone", "dump"])
+def test_a_foreign_file_in_a_schemas_directory(lab, method, name):
+    sh("docker", "exec", lab.b, "sh", "-c", f"mkdir -p $(dirname '{DATA}/appdb/{name}') && echo hello >'{DATA}/appdb/{name}'")
+    try:
+        refused(lab, method, 90, "appdb", DATA, "rmdir")
+    finally:
+        sh("docker", "exec", lab.b, "rm", "-rf", f"{DATA}/appdb/{name.split('/')[0]}")
+    assert lab.resync(method)["rung"] == method  # and once it is gone the same command works
+    lab.assert_clean()
+
+
+def test_a_foreign_file_ends_the_ladder_with_its_name(lab):
+    diverge_by_ddl(lab)
+    sh("docker", "exec", lab.b, "touch", f"{DATA}/appdb/notes.txt")
+    before = digest(lab)
+    job = lab.wait_job(lab.queue("auto"), "failed")
+    assert set(refusals(job)) == {"catchup", "rewind", "clone", "dump"} and job["lasting"]
+    assert "appdb" in job["why"] and DATA in job["why"], job
+    assert_kept(lab, before)
+    sh("docker", "exec", lab.b, "rm", f"{DATA}/appdb/notes.txt")
+    assert lab.resync()["rung"] == "clone"
+    lab.assert_clean()
+
+
+@pytest.mark.parametrize("method", ["clone", "dump"])
+def test_a_stray_directory_where_a_schema_will_be(lab, method):
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "CREATE DATABASE newcomer", "CREATE TABLE newcomer.t (i INT PRIMARY KEY)")
+    sh("docker", "exec", lab.b, "mkdir", f"{DATA}/newcomer")
+    refused(lab, method, 91, "newcomer", DATA)
+    sh("docker", "exec", lab.b, "rmdir", f"{DATA}/newcomer")
+    assert lab.resync(method)["rung"] == method
+    lab.assert_clean()
+    lab.sql(lab.a, "DROP DATABASE newcomer")
+
+
+def test_tables_that_clone_would_leave_empty(lab):
+    lab.prepare("CREATE TABLE appdb.counted (i INT PRIMARY KEY) ENGINE = MyISAM", "INSERT INTO appdb.counted VALUES (1), (2)")
+    refused(lab, "clone", 81, "appdb.counted", "MyISAM")
+    diverge_by_ddl(lab)
+    job = lab.resync()
+    assert job["rung"] == "dump" and "appdb.counted" in refusals(job)["clone"]
+    lab.assert_clean()
+    lab.sql(lab.a, "DROP TABLE appdb.counted")
+
+
+def test_a_missing_privilege_is_found_before_anything_is_dropped(lab):
+    on_b(lab, "REVOKE SET_ANY_DEFINER ON *.* FROM relevo")
+    try:
+        refused(lab, "dump", 89, "SET_ANY_DEFINER", "GRANT")
+    finally:
+        on_b(lab, "GRANT SET_ANY_DEFINER ON *.* TO relevo WITH GRANT OPTION")
+    lab.resync()
+
+
+def test_an_engine_that_the_node_has_switched_off(fresh):
+    lab = fresh
+    lab.make_node(lab.b, "--disabled-storage-engines=MyISAM,ARCHIVE")
+    lab.wait_ready(lab.b)
+    lab.resync()
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "CREATE TABLE appdb.old (i INT PRIMARY KEY) ENGINE = MyISAM")
+    refused(lab, "dump", 80, "MyISAM", "appdb.old", "disabled_storage_engines")
+    lab.sql(lab.a, "DROP TABLE appdb.old")
+    # ... and one that cannot be had: a table in a directory that the node does not know
+    lab.make_node(lab.a, "--innodb-directories=/ext", docker=("--tmpfs", "/ext:uid=999,gid=999"), seed=True)
+    lab.wait_ready(lab.a)
+    lab.open_primary()
+    lab.sql(lab.a, "CREATE TABLE appdb.elsewhere (i INT PRIMARY KEY) DATA DIRECTORY = '/ext'")
+    lab.epoch += 1
+    lab.open_primary()
+    for method in ("clone", "dump"):
+        refused(lab, method, 83, "/ext", "innodb_directories")
+
+
+# ---- what a dump carries over, or names ------------------------------------------------------------------------------
+
+SRS = ("CREATE SPATIAL REFERENCE SYSTEM 990001 NAME 'mine' DEFINITION 'GEOGCS[\"WGS 84\",DATUM[\"World Geodetic System 1984\","
+       "SPHEROID[\"WGS 84\",6378137,298.257223563]],PRIMEM[\"Greenwich\",0],UNIT[\"degree\",0.017453292519943278],"
+       "AXIS[\"Lat\",NORTH],AXIS[\"Lon\",EAST]]'")
+
+
+def test_a_dump_carries_every_kind_of_object(lab):
+    ends = "ENDS NOW() + INTERVAL 1 SECOND"
+    lab.sql(lab.a, "DROP DATABASE IF EXISTS kinds", "CREATE DATABASE kinds", "USE kinds", SRS,
+            "CREATE TABLESPACE ts1 ADD DATAFILE 'ts1.ibd' AUTOEXTEND_SIZE = 4M",
+            "CREATE TABLE t (id INT PRIMARY KEY, a INT) TABLESPACE ts1", "INSERT INTO t VALUES (1, 1), (2, 5)",
+            "CREATE TABLE g (id INT PRIMARY KEY, p POINT SRID 990001)",
+            "CREATE TABLE f (id INT PRIMARY KEY, words TEXT, FULLTEXT KEY (words) WITH PARSER ngram)",
+            "ANALYZE TABLE t UPDATE HISTOGRAM ON a WITH 8 BUCKETS",
+            "CREATE LIBRARY lib1 COMMENT 'one' LANGUAGE JAVASCRIPT AS $$ export function f(n) { return n + 1; } $$",
+            "CREATE FUNCTION f1(n INT) RETURNS INT DETERMINISTIC LANGUAGE JAVASCRIPT USING (lib1 AS l) AS $$ return l.f(n); $$",
+            "CREATE JSON RELATIONAL DUALITY VIEW duality AS SELECT JSON_DUALITY_OBJECT('_id': id, 'a': a) FROM t",
+            "CREATE MATERIALIZED VIEW kept_view AS SELECT 1 AS one",
+            f"CREATE EVENT gone ON SCHEDULE EVERY 1 DAY STARTS NOW() {ends} DISABLE DO DO 1",
+            f"CREATE EVENT lasts ON SCHEDULE EVERY 1 DAY STARTS NOW() {ends} ON COMPLETION PRESERVE DISABLE DO DO 1",
+            "CREATE EVENT once ON SCHEDULE AT NOW() + INTERVAL 1 SECOND DISABLE DO DO 1")
+    time.sleep(1.5)  # their ends have passed
+    job = lab.resync("dump")
+    assert (job["left_out"], job["not_copied"]) == (0, []), job
+    assert lab.sql(lab.b, "SELECT event_name, on_completion FROM information_schema.events WHERE event_schema = 'kinds'"
+                   " ORDER BY 1") == (("gone", "NOT PRESERVE"), ("lasts", "PRESERVE"), ("once", "NOT PRESERVE"))
+    one, two = ([lab.sql(node, f"SHOW CREATE {what}")[0] for what in (
+        "LIBRARY kinds.lib1", "VIEW kinds.duality", "VIEW kinds.kept_view", "EVENT kinds.gone", "FUNCTION kinds.f1",
+        "TABLE kinds.t", "TABLE kinds.g", "TABLE kinds.f")] for node in (lab.a, lab.b))
+    assert one == two
+    one, two = (lab.sql(node, "SELECT histogram->'$.buckets' FROM information_schema.column_statistics") for node in (lab.a, lab.b))
+    assert one == two and one
+    lab.assert_clean()
+    # What comes later by replication finds them.
+    lab.sql(lab.a, "DROP EVENT kinds.gone", "DROP EVENT kinds.lasts", "DROP EVENT kinds.once", "DROP FUNCTION kinds.f1",
+            "DROP LIBRARY kinds.lib1", "DROP VIEW kinds.kept_view", "DROP VIEW kinds.duality", "DROP DATABASE kinds",
+            "DROP TABLESPACE ts1", "DROP SPATIAL REFERENCE SYSTEM 990001")
+    lab.assert_clean()
+
+
+def test_what_a_dump_does_not_carry_is_named(lab):
+    lab.prepare("CREATE DATABASE half", "CREATE TABLE half.t (i INT)", "CREATE VIEW half.v AS SELECT i FROM half.t",
+                "DROP TABLE half.t")
+    lab.sql(lab.a, "CREATE TABLE mysql.masking_words (word TEXT)", local=True)
+    lab.sql(lab.a, "CREATE RESOURCE GROUP slow_ones TYPE = USER")
+    try:
+        job = lab.resync("dump")
+        named = {left["object"]: left["why"] for left in job["not_copied"]}
+        assert set(named) >= {"VIEW half.v", "SYSTEM TABLE mysql.masking_words"}, job
+        assert job["left_out"] == len(named) and "half.t" in named["VIEW half.v"] + str(named)
+        alarm = lab.events("ALARM")[-1]
+        assert "VIEW half.v" in alarm["detail"]["objects"], alarm
+    finally:
+        lab.sql(lab.a, "DROP RESOURCE GROUP slow_ones")
+        lab.sql(lab.a, "DROP TABLE mysql.masking_words", local=True)
+        lab.sql(lab.a, "DROP VIEW half.v", local=True)
+        lab.sql(lab.a, "DROP DATABASE half")
+    lab.assert_clean()
+
+
+def test_a_dump_under_a_default_of_encryption(lab):
+    settings = ("default_table_encryption", "table_encryption_privilege_check")
+    for node in (lab.a, lab.b):
+        lab.sql(node, *[f"SET GLOBAL {name} = ON" for name in settings])
+    try:
+        assert lab.resync("dump")["rung"] == "dump"
+        lab.assert_clean()
+        # A schema that is to be encrypted cannot be on a node without a keyring.
+        lab.sql(lab.b, "STOP REPLICA")
+        lab.sql(lab.a, "CREATE DATABASE secret DEFAULT ENCRYPTION = 'Y'")
+        for method in ("clone", "dump"):
+            refused(lab, method, 84, "secret", "keyring")
+    finally:
+        for node in (lab.a, lab.b):
+            lab.sql(node, *[f"SET GLOBAL {name} = OFF" for name in settings])
+        lab.sql(lab.a, "DROP DATABASE IF EXISTS secret")
+    lab.resync()
