@@ -50,3 +50,34 @@ char *ddl_parser(const char *create) {
     }
     return NULL;
 }
+
+// Where " AUTO_INCREMENT=17" or the " CHARACTER SET x" in front of " COLLATE x_y" ends; `at` itself if neither stands there.
+static const char *skip_incidental(const char *at) {
+    static const char counter[] = " AUTO_INCREMENT=", charset[] = " CHARACTER SET ", collation[] = " COLLATE ";
+    if (strncmp(at, counter, sizeof counter - 1) == 0) {
+        const char *number = at + sizeof counter - 1;
+        return number + strspn(number, "0123456789");
+    }
+    if (strncmp(at, charset, sizeof charset - 1) == 0) {
+        const char *name = at + sizeof charset - 1, *after = name + strcspn(name, " ,\n");
+        return strncmp(after, collation, sizeof collation - 1) == 0 ? after : at;
+    }
+    return at;
+}
+
+char *ddl_comparable(const char *create) {
+    char *text = mem_text(create), *to = text;
+    for (const char *at = create; *at;) {
+        const char *next = *at == ' ' ? skip_incidental(at) : at;
+        if (next != at) {
+            at = next;
+            continue;
+        }
+        next = *at == '`' || *at == '\'' ? ddl_skip_quoted(at) : at + 1;
+        memcpy(to, at, (size_t)(next - at));
+        to += next - at;
+        at = next;
+    }
+    *to = '\0';
+    return text;
+}

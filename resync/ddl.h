@@ -10,6 +10,10 @@ char *ddl_event_for_replica(const char *create);
 // needs. Heap.
 char *ddl_without_keys(const char *create, char **ret_add);
 
+// The statement of a table without what may differ between tables that are alike: where its counter stands, and a
+// character set that its collation says anyway. Heap.
+char *ddl_comparable(const char *create);
+
 // The plugin that parses a full-text index of the table ("WITH PARSER `ngram`"), the first one. NULL: none does. Heap.
 char *ddl_parser(const char *create);
 

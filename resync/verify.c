@@ -40,8 +40,7 @@ static bool open_peers(struct verify *verify) {
            peer_open(job, job->primary, false, OPEN_WAIT_MS, &verify->look_there) && prepare(&verify->look_there);
 }
 
-// What the primary has; *ret_there: the node has it too, after at most that long.
-static bool wait_for_primary(struct verify *verify, int most_s, char **ret_gtids, bool *ret_there) {
+bool verify_wait_for_primary(struct verify *verify, int most_s, char **ret_gtids, bool *ret_there) {
     AUTO_TEXT char *answer = NULL;
     if (!peer_value(&verify->look_there, "SELECT @@GLOBAL.gtid_executed", ret_gtids)) {
         return false;
@@ -75,7 +74,7 @@ static bool open_snapshots(struct verify *verify, bool *ret_same) {
     if (!standstill_begin(verify->job, lock)) {
         return false;
     }
-    bool ok = wait_for_primary(verify, HELD_S, &gtids, ret_same) &&
+    bool ok = verify_wait_for_primary(verify, HELD_S, &gtids, ret_same) &&
               (!*ret_same || (peer_exec(&verify->here, SNAPSHOT_SQL) && peer_exec(&verify->there, SNAPSHOT_SQL) &&
                               check_nothing_extra(verify, gtids)));
     ok = standstill_end(lock, IDLE_S) && ok;
@@ -90,7 +89,7 @@ static bool begin_round(struct verify *verify) {
     for (unsigned i = 0; i < TRIES; i++) {
         AUTO_TEXT char *gtids = NULL;
         bool near = false, same = false;
-        if (!wait_for_primary(verify, CATCH_UP_S, &gtids, &near) || (near && !open_snapshots(verify, &same))) {
+        if (!verify_wait_for_primary(verify, CATCH_UP_S, &gtids, &near) || (near && !open_snapshots(verify, &same))) {
             return false;
         }
         if (same) {
@@ -179,7 +178,8 @@ bool verify_run(struct job *job) {
         pthread_mutex_unlock(&job->lock);
         job_say(job, LOG_LEVEL_INFO, MSG_VERIFY_BEGUN, KVS(KV("primary", job->primary)));
     }
-    ok = ok && open_peers(&verify) && check_servers(&verify) && compare_all(&verify);
+    ok = ok && open_peers(&verify) && check_servers(&verify) && compare_all(&verify) &&
+         verify_definitions(&verify);
     verify_tables_done(&verify);
     peer_close(&verify.here);
     peer_close(&verify.there);

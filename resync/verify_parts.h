@@ -1,5 +1,5 @@
 // What the files of the comparison share: verify.c (rounds: the same moment on both servers), verify_tables.c (which
-// tables), verify_rows.c (their rows).
+// tables), verify_rows.c (their rows), verify_definitions.c (what is defined beside them).
 #pragma once
 #include "resync/peer.h"
 #include "resync/ranges.h"
@@ -23,6 +23,13 @@ struct verify {
     int64_t chunk_bytes;   // adapts to how long a chunk takes
     int64_t done_bytes, total_bytes;  // estimates
 };
+
+// verify.c
+// What the primary has; *ret_there: the node has it too, after at most that long.
+bool verify_wait_for_primary(struct verify *verify, int most_s, char **ret_gtids, bool *ret_there);
+
+// verify_definitions.c
+bool verify_definitions(struct verify *verify);
 
 // verify_tables.c
 bool verify_list_tables(struct verify *verify);

@@ -120,9 +120,10 @@ static void end_compared(struct job *job) {
                   KVS(KV("primary", job->primary), KVI("tables", state->compared_tables),
                       KVI("rows", state->compared_rows), KVI("ms", state->ended_ms - state->started_ms)));
     } else {
+        const struct job_difference *first = &state->differences[0];
         job_event(job, EVENT_VERIFIED, SEVERITY_ERROR, 0, MSG_VERIFY_DIFFERS,
                   KVS(KV("primary", job->primary), KVI("differing", state->differing),
-                      KV("table", state->differences[0].table), KV("where", state->differences[0].where),
+                      KV("table", first->table), KV("where", first->kind[0] ? first->kind : first->where),
                       KVI("tables", state->compared_tables), KVI("rows", state->compared_rows)));
     }
     answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");

@@ -128,6 +128,7 @@ const texts = {
   check_definition: ["{kind} {table}: no está definido igual", "{kind} {table}: not defined alike"],
   check_missing: ["{kind} {table}: falta en el nodo", "{kind} {table}: missing on the node"],
   check_extra: ["{kind} {table}: solo está en el nodo", "{kind} {table}: only on the node"],
+  job_lasting: ["Repetirlo fallaría igual: arregle lo que dice y pida resync {node}", "Another try would fail alike: mend what it says and ask for resync {node}"],
   job_left_out: ["No se copió igual: {n}", "Not carried over as it was: {n}"],
   job_not_copied: ["{object}: {why}", "{object}: {why}"],
   job_refused: ["Descartado {rung}: {why}", "Refused {rung}: {why}"],

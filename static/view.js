@@ -140,6 +140,7 @@ function jobCard(job, onCancel) {
     job.active && progress,
     el("p", { class: "foot" }, jobFigures(job).map((text) => el("span", {}, text))),
     job.why && el("p", {}, job.why),
+    job.lasting && job.phase === "failed" && el("p", {}, t("job_lasting", { node: job.node })),
     job.differing > 0 && el("ul", {}, job.differences.map((one) => el("li", {}, t(differenceWord(one), one)))),
     job.left_out > 0 && el("p", {}, t("job_left_out", { n: job.left_out })),
     job.not_copied.length > 0 && el("ul", {}, job.not_copied.map((one) => el("li", {}, t("job_not_copied", one)))),

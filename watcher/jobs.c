@@ -8,7 +8,16 @@ enum {
     SETTLE_MS = 3000,  // between queueing a job and looking whether the node still needs one
     RETRY_FIRST_MS = 5000,
     RETRY_MOST_MS = 60000,
+    // Another try would fail alike until somebody changed something, and cost another copy's worth of work.
+    LASTING_FIRST_MS = 60000,
+    LASTING_MOST_MS = 3600000,
 };
+
+static int64_t pause_after(unsigned failures, bool lasting) {
+    int64_t first_ms = lasting ? LASTING_FIRST_MS : RETRY_FIRST_MS, most_ms = lasting ? LASTING_MOST_MS : RETRY_MOST_MS;
+    int64_t wait_ms = first_ms << (failures < 6 ? failures : 6);
+    return wait_ms < most_ms ? wait_ms : most_ms;
+}
 
 // Redis lost its memory, and with it a job, or another watcher put its own in the place of ours. If somebody works at
 // it, it shows again within the wait; else the node is looked at afresh.
@@ -23,6 +32,23 @@ static void drop_vanished(struct watcher *watcher, const struct cluster_state *r
             ours->phase = JOB_CANCELLED;
             watcher->job_wait_ms[node] = watcher->now_ms + SETTLE_MS;
         }
+    }
+}
+
+static bool failed_for_good(const struct job_state *job) {
+    return job && job->phase == JOB_FAILED && job->lasting;
+}
+
+bool jobs_may_queue(const struct watcher *watcher, int node) {
+    const struct job_state *last = state_job(&watcher->state, watcher->names[node]);
+    // Under another primary what was in the way may not be.
+    return watcher->now_ms >= watcher->job_wait_ms[node] ||
+           (failed_for_good(last) && last->epoch != watcher->state.epoch);
+}
+
+void jobs_node_is_back(struct watcher *watcher, int node) {
+    if (failed_for_good(state_job(&watcher->state, watcher->names[node]))) {
+        watcher->job_wait_ms[node] = watcher->now_ms + SETTLE_MS;
     }
 }
 
@@ -43,10 +69,11 @@ void jobs_adopt(struct watcher *watcher, const struct cluster_state *read) {
         }
         bool ended = job_active(ours) && !job_active(theirs);
         if (ended && theirs->phase == JOB_FAILED) {
-            unsigned doublings = watcher->node_failures[node] < 4 ? watcher->node_failures[node] : 4;
-            int64_t wait_ms = (int64_t)RETRY_FIRST_MS << doublings;
-            watcher->job_wait_ms[node] = watcher->now_ms + (wait_ms < RETRY_MOST_MS ? wait_ms : RETRY_MOST_MS);
-            watcher->node_failures[node]++;
+            int64_t wait_ms = pause_after(watcher->node_failures[node]++, theirs->lasting);
+            watcher->job_wait_ms[node] = watcher->now_ms + wait_ms;
+            if (failed_for_good(theirs)) {
+                LOG_WARN(MSG_JOB_LASTING, KV("node", theirs->node), KVI("seconds", wait_ms / 1000));
+            }
         } else if (ended) {
             watcher->job_wait_ms[node] = watcher->now_ms + 1000;
             watcher->node_failures[node] = 0;

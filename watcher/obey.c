@@ -155,7 +155,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
         msg_render(decision->why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
         watcher->repairing = node;
         actor_submit(watcher->repairer, &request);
-    } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node]) {
+    } else if (decision->act == ACT_RESYNC && jobs_may_queue(watcher, node)) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
     } else if (decision->act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {

@@ -183,6 +183,7 @@ static void report_reach(struct watcher *watcher, int node) {
     }
     watcher->reach[node] = now;
     if (now == REACH_UP) {
+        jobs_node_is_back(watcher, node);
         report_event(watcher, EVENT_NODE_UP, SEVERITY_INFO, watcher->names[node], 0, MSG_NODE_UP,
                      KVS(KV("node", watcher->names[node]), KV("version", it ? it->version : "")));
     } else {

@@ -117,6 +117,8 @@ void judge_finished(struct watcher *watcher, const struct act_outcome *outcome);
 
 // jobs.c. Takes over what the hash says of them.
 void jobs_adopt(struct watcher *watcher, const struct cluster_state *read);
+bool jobs_may_queue(const struct watcher *watcher, int node);   // not so soon after one that failed
+void jobs_node_is_back(struct watcher *watcher, int node);      // somebody may have mended what was in the way
 // Queues a resync job for the node; the watcher itself asks when by is "watcher".
 void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id);
 // Queues a comparison of the node with the primary, which takes nothing from the node: no job to the watcher.

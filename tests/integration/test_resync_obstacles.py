@@ -58,7 +58,7 @@ def test_a_read_only_schema_is_no_obstacle(lab, method):
 def test_a_session_that_holds_a_lock_is_ended_and_named(lab, method, lock):
     with lab.held(lab.b, lock, "SET @mine = 1"):
         assert lab.resync(method)["rung"] == method
-    ended = [event for event in lab.events() if event["msg"] == "OBSTACLE_SESSION"]
+    ended = [event for event in lab.events() if event["msg"] == "MSG_OBSTACLE_SESSION"]
     assert ended and "root@" in ended[-1]["detail"]["account"], ended
     lab.assert_clean()
 
@@ -229,3 +229,52 @@ def test_a_dump_under_a_default_of_encryption(lab):
             lab.sql(node, *[f"SET GLOBAL {name} = OFF" for name in settings])
         lab.sql(lab.a, "DROP DATABASE IF EXISTS secret")
     lab.resync()
+
+
+# ---- what a comparison sees ------------------------------------------------------------------------------------------
+
+VIEW, FUNCTION = "CREATE VIEW defs.v AS SELECT 1", "CREATE FUNCTION defs.f() RETURNS INT DETERMINISTIC RETURN 1"
+TRIGGER = "CREATE TRIGGER defs.tr BEFORE INSERT ON defs.t FOR EACH ROW SET NEW.a = 1"
+LIBRARY = "CREATE LIBRARY defs.l LANGUAGE JAVASCRIPT AS $$ export function f() { return 1; } $$"
+# What happens to b alone and how it is undone; how it is told: kind, name, whether b and a have it.
+DEFINITIONS = (
+    ("ALTER TABLE defs.t ADD KEY more (a)", "ALTER TABLE defs.t DROP KEY more", ("TABLE", "defs.t", 1, 1)),
+    ("ALTER TABLE defs.m ADD KEY more (a)", "ALTER TABLE defs.m DROP KEY more", ("TABLE", "defs.m", 1, 1)),
+    ("DROP VIEW defs.v", VIEW, ("VIEW", "defs.v", 0, 1)),
+    ("ALTER VIEW defs.v AS SELECT 2", "ALTER VIEW defs.v AS SELECT 1", ("VIEW", "defs.v", 1, 1)),
+    ("DROP FUNCTION defs.f", FUNCTION, ("FUNCTION", "defs.f", 0, 1)),
+    ("CREATE PROCEDURE defs.more() DO 1", "DROP PROCEDURE defs.more", ("PROCEDURE", "defs.more", 1, 0)),
+    ("DROP TRIGGER defs.tr", TRIGGER, ("TRIGGER", "defs.tr", 0, 1)),
+    ("ALTER EVENT defs.e COMMENT 'other'", "ALTER EVENT defs.e COMMENT ''", ("EVENT", "defs.e", 1, 1)),
+    ("DROP LIBRARY defs.l", LIBRARY, ("LIBRARY", "defs.l", 0, 1)),
+    ("ALTER SCHEMA defs COLLATE utf8mb4_bin", "ALTER SCHEMA defs COLLATE utf8mb4_0900_ai_ci", ("SCHEMA", "defs", 1, 1)),
+    ("ALTER USER clerk@'%' ACCOUNT LOCK", "ALTER USER clerk@'%' ACCOUNT UNLOCK", ("ACCOUNT", "clerk@%", 1, 1)),
+    ("GRANT SELECT ON defs.t TO clerk@'%'", "REVOKE SELECT ON defs.t FROM clerk@'%'", ("GRANT", "clerk@% ON defs.t", 1, 0)),
+    ("GRANT INSERT ON defs.* TO clerk@'%'", "REVOKE INSERT ON defs.* FROM clerk@'%'",
+     ("GRANT", "'clerk'@'%' ON defs.*", 1, 1)),
+    ("REVOKE desk FROM clerk@'%'", "GRANT desk TO clerk@'%'", ("ROLE", "desk@% TO clerk@%", 0, 1)),
+)
+
+
+@pytest.fixture
+def defs(lab):
+    lab.prepare("DROP DATABASE IF EXISTS defs", "DROP USER IF EXISTS clerk@'%'", "DROP ROLE IF EXISTS desk", "CREATE DATABASE defs",
+                "CREATE TABLE defs.t (id INT PRIMARY KEY, a INT)", "INSERT INTO defs.t VALUES (1, 1)",
+                "CREATE TABLE defs.m (id INT PRIMARY KEY, a INT) ENGINE = MyISAM", VIEW, FUNCTION, TRIGGER, LIBRARY,
+                "CREATE EVENT defs.e ON SCHEDULE EVERY 1 DAY DO DO 1", "CREATE USER clerk@'%' IDENTIFIED BY 'secret'",
+                "CREATE ROLE desk", "GRANT desk TO clerk@'%'", "GRANT SELECT ON defs.* TO clerk@'%'")
+    yield lab
+    lab.sql(lab.a, "DROP DATABASE defs", "DROP USER clerk@'%'", "DROP ROLE desk")
+
+
+def test_a_comparison_sees_definitions(defs):
+    lab = defs
+    found = lab.verify()
+    assert found["differing"] == 0, found
+    for statement, undo, wanted in DEFINITIONS:
+        on_b(lab, statement)
+        found = lab.verify()
+        told = [(one["kind"], one["table"], one["rows"], one["rows_primary"]) for one in found["differences"]]
+        assert wanted in told, (statement, found)
+        on_b(lab, undo)
+    assert lab.verify()["differing"] == 0

@@ -292,6 +292,21 @@ class Lab:
     def resync(self, method="auto", **options):
         return self.wait_job(self.queue(method), **options)
 
+    def verify(self, timeout=120):
+        """What a comparison of b with a found."""
+        self.jobs += 1
+        job = {"id": f"check-{self.jobs}", "epoch": self.epoch, "phase": "queued", "method": "verify", "by": "test",
+               "queued_ms": int(time.time() * 1000)}
+        self.cli("HSET", KEY, f"verify:{self.b}", json.dumps(job))
+        self.cli("PUBLISH", f"{KEY}:jobs", self.b)
+
+        def ended():
+            now = json.loads(self.cli("HGET", KEY, f"verify:{self.b}"))
+            return now if now["id"] == job["id"] and now["phase"] in ("done", "failed", "cancelled") else None
+        found = wait_until(ended, timeout, f"{job['id']} ends", every=0.1)
+        assert found["phase"] == "done", found
+        return found
+
     def events(self, kind=None):
         found = json.loads(self.cli("--json", "XRANGE", f"{KEY}:history", "-", "+"))
         all_events = [json.loads(row[1][1]) for row in found]

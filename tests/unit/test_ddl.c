@@ -48,6 +48,26 @@ static void a_parser_is_found_outside_of_names_and_strings(void **state) {
     }
 }
 
+static void alike_tables_compare_equal(void **state) {
+    (void)state;
+    static const struct {
+        const char *create, *wanted;
+    } rows[] = {
+        {"CREATE TABLE `t` (\n  `id` int AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=17 DEFAULT CHARSET=utf8mb4",
+         "CREATE TABLE `t` (\n  `id` int AUTO_INCREMENT\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"},
+        {"`a` text CHARACTER SET latin1 COLLATE latin1_bin,\n `b` text CHARACTER SET latin1,\n",
+         "`a` text COLLATE latin1_bin,\n `b` text CHARACTER SET latin1,\n"},
+        {"COMMENT ' AUTO_INCREMENT=17'", "COMMENT ' AUTO_INCREMENT=17'"},
+        {"`x AUTO_INCREMENT=1``2` int", "`x AUTO_INCREMENT=1``2` int"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *got = ddl_comparable(rows[i].create);
+        assert_row_text(rows[i].create, got, rows[i].wanted);
+        free(got);
+    }
+}
+
 // {whole, without the keys that may wait, how those are added}
 static const struct {
     const char *create, *without, *add;
@@ -131,6 +151,7 @@ static void fields_are_escaped(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(events_do_not_run_on_a_replica),
                                        cmocka_unit_test(a_parser_is_found_outside_of_names_and_strings),
+                                       cmocka_unit_test(alike_tables_compare_equal),
                                        cmocka_unit_test(keys_wait_for_the_rows),
                                        cmocka_unit_test(fields_are_escaped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
