@@ -48,7 +48,8 @@ struct job_not_copied {
     char why[200];
 };
 
-// What a comparison found: rows of one table that are not the same on both nodes, or an object that is not defined alike.
+// What a comparison found: rows of one table that are not the same on both nodes, or an object that is not defined
+// alike.
 #define JOB_DIFFERENCE_MAX 5
 struct job_difference {
     char kind[16];                // "" : rows; else of what the definition differs: "view", "account", ...; rows and
@@ -72,8 +73,8 @@ struct job_state {
     char why[NODE_WHY_SIZE];  // why this rung, or why it failed
     struct job_refusal refused[JOB_REFUSAL_MAX];
     unsigned refused_count;
-    bool lasting;         // failed: another try fails alike, until something changes or a person acts
-    uint64_t left_out;    // objects that the dump could not carry over as they were
+    bool lasting;       // failed: another try fails alike, until something changes or a person acts
+    uint64_t left_out;  // objects that the dump could not carry over as they were
     struct job_not_copied not_copied[JOB_NOT_COPIED_MAX];  // the first of them
     unsigned not_copied_count;
     int64_t done_bytes, total_bytes;                        // total -1: unknown

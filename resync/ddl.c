@@ -51,7 +51,8 @@ char *ddl_parser(const char *create) {
     return NULL;
 }
 
-// Where " AUTO_INCREMENT=17" or the " CHARACTER SET x" in front of " COLLATE x_y" ends; `at` itself if neither stands there.
+// Where " AUTO_INCREMENT=17" or the " CHARACTER SET x" in front of " COLLATE x_y" ends; `at` itself if neither stands
+// there.
 static const char *skip_incidental(const char *at) {
     static const char counter[] = " AUTO_INCREMENT=", charset[] = " CHARACTER SET ", collation[] = " COLLATE ";
     if (strncmp(at, counter, sizeof counter - 1) == 0) {

@@ -67,11 +67,10 @@ static bool read_position(struct peer *donor, struct snapshot *ret) {
 static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot *ret) {
     struct job *job = copy->job;
     job_step(job, "snapshot");
-    if (!peer_exec(
-            donor,
-            "SET SESSION lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
-            " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
-            BACKUP_LOCK_S) ||
+    if (!peer_exec(donor,
+                   "SET SESSION lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
+                   " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
+                   BACKUP_LOCK_S) ||
         !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
         !standstill_begin(job, donor)) {
         return false;
@@ -155,8 +154,7 @@ static bool replace_data(struct copy *copy, struct peer *recipient, struct peer 
     struct job *job = copy->job;
     bool changed = false;
     if (!read_definitions(copy, recipient, donor, &definitions) || !obstacles_clear(job, recipient, donor) ||
-        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, donor) ||
-        !allow_load(recipient, &changed)) {
+        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, donor) || !allow_load(recipient, &changed)) {
         return false;
     }
     bool ok = give_up_old_data(job, recipient) && copy_all(copy, recipient, donor, &definitions);

@@ -1,6 +1,6 @@
 // What has code in it, of the dump rung: libraries, routines, views, triggers, events. Each is made under the character
-// set, collation, sql_mode and time zone that it was made under on the donor, because these are part of what it means. All
-// definitions are read before the node gives anything up. One that cannot be read or made is left out by name.
+// set, collation, sql_mode and time zone that it was made under on the donor, because these are part of what it means.
+// All definitions are read before the node gives anything up. One that cannot be read or made is left out by name.
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +54,8 @@ static bool show_create(struct peer *there, struct dump_object *object) {
     if (!peer_exec(there, "SET SESSION character_set_results = %s", charset)) {
         return false;
     }
-    bool shown = db_queryf(there->session, PEER_TIMEOUT_MS, &rows, &err, "SHOW CREATE %s %s.%s", object->kind, schema,
-                           name);
+    bool shown =
+        db_queryf(there->session, PEER_TIMEOUT_MS, &rows, &err, "SHOW CREATE %s %s.%s", object->kind, schema, name);
     if (!shown && is_broken(there, &err)) {
         return peer_failed(there, &err);
     }

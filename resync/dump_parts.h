@@ -45,14 +45,14 @@ struct dump_objects {
 };
 void dump_objects_done(struct dump_objects *objects);
 
-// Schemas, tablespaces and tables with their statements, and the parts in which the rows travel. A table that the donor does
-// not show, or that the recipient lacks something for, refuses the rung.
+// Schemas, tablespaces and tables with their statements, and the parts in which the rows travel. A table that the donor
+// does not show, or that the recipient lacks something for, refuses the rung.
 bool dump_read_tables(struct peer *here, struct peer *there, struct copy *copy, struct dump_plan *ret);
 bool dump_read_places(struct peer *there, struct dump_plan *ret);
 bool dump_read_objects(struct peer *there, struct dump_objects *ret);
 
-// Makes the spatial reference systems that the recipient lacks; one that a table needs and that cannot be made refuses the
-// rung. Takes nothing away.
+// Makes the spatial reference systems that the recipient lacks; one that a table needs and that cannot be made refuses
+// the rung. Takes nothing away.
 bool dump_add_spatial(struct peer *here, struct peer *there);
 
 // ---- what is done on the recipient ----

@@ -1,4 +1,5 @@
-// What the dump rung makes before tables and after everything: schemas, tablespaces, spatial reference systems, histograms.
+// What the dump rung makes before tables and after everything: schemas, tablespaces, spatial reference systems,
+// histograms.
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,16 +46,17 @@ static bool read_schemas(struct peer *there, struct dump_plan *ret) {
         if (!peer_query(there, &create, "SHOW CREATE DATABASE %s", name)) {
             return false;
         }
-        ret->schemas[ret->schema_count++] = (struct dump_schema){.name = TAKE(name),
-                                                                 .create = mem_text(db_cell(create, 0, 1, NULL)),
-                                                                 .read_only = text_equal(db_cell(rows, i, 1, NULL), "1")};
+        ret->schemas[ret->schema_count++] =
+            (struct dump_schema){.name = TAKE(name),
+                                 .create = mem_text(db_cell(create, 0, 1, NULL)),
+                                 .read_only = text_equal(db_cell(rows, i, 1, NULL), "1")};
     }
     return true;
 }
 
-#define TABLESPACES_SQL                                                                                        \
-    "SELECT t.name, f.file_name, t.zip_page_size, t.autoextend_size, t.encryption FROM"                        \
-    " information_schema.innodb_tablespaces t JOIN information_schema.files f ON f.tablespace_name = t.name"   \
+#define TABLESPACES_SQL                                                                                      \
+    "SELECT t.name, f.file_name, t.zip_page_size, t.autoextend_size, t.encryption FROM"                      \
+    " information_schema.innodb_tablespaces t JOIN information_schema.files f ON f.tablespace_name = t.name" \
     " WHERE t.space_type = 'General' AND t.name <> 'mysql'"
 
 static char *tablespace_statement(struct peer *there, const struct db_rows *rows, size_t row, const char *name) {
@@ -127,12 +129,13 @@ bool dump_close_schemas(struct peer *here, const struct dump_plan *plan) {
 
 // ---- spatial reference systems --------------------------------------------------------------------------------------
 
-#define SPATIAL_DIGEST                                                                                        \
-    "SHA2(CONCAT_WS('|', srs_name, COALESCE(organization, '-'), COALESCE(organization_coordsys_id, '-'),"     \
+#define SPATIAL_DIGEST                                                                                    \
+    "SHA2(CONCAT_WS('|', srs_name, COALESCE(organization, '-'), COALESCE(organization_coordsys_id, '-')," \
     " definition, COALESCE(description, '-')), 256)"
 #define SPATIAL_SQL "SELECT srs_id, " SPATIAL_DIGEST " FROM information_schema.st_spatial_reference_systems ORDER BY 1"
-#define SPATIAL_SUM_SQL                                                                                    \
-    "SELECT CONCAT(COUNT(*), ' ', BIT_XOR(CONV(LEFT(" SPATIAL_DIGEST ", 16), 16, 10))) FROM"               \
+#define SPATIAL_SUM_SQL                                              \
+    "SELECT CONCAT(COUNT(*), ' ', BIT_XOR(CONV(LEFT(" SPATIAL_DIGEST \
+    ", 16), 16, 10))) FROM"                                          \
     " information_schema.st_spatial_reference_systems WHERE srs_id > 0"
 
 static char *quoted_or(struct peer *peer, const char *before, const char *text) {
@@ -227,9 +230,8 @@ bool dump_histograms(struct peer *here, struct peer *there) {
         AUTO_TEXT char *column = db_name(db_cell(rows, i, 2, NULL));
         AUTO_TEXT char *data = peer_quote(here, db_cell(rows, i, 3, NULL));
         AUTO_ROWS struct db_rows *answer = NULL;
-        if (!peer_query(here, &answer,
-                        "ANALYZE NO_WRITE_TO_BINLOG TABLE %s.%s UPDATE HISTOGRAM ON %s USING DATA %s", schema, table,
-                        column, data)) {
+        if (!peer_query(here, &answer, "ANALYZE NO_WRITE_TO_BINLOG TABLE %s.%s UPDATE HISTOGRAM ON %s USING DATA %s",
+                        schema, table, column, data)) {
             return false;
         }
         const char *kind = db_cell(answer, 0, 2, NULL);

@@ -1,5 +1,6 @@
-// Accounts, roles, grants, servers and time zones of the dump rung: the rows of system tables, all replaced in one transaction, so that a
-// copy that is cut off leaves either the old accounts or the new ones. Hashes and attributes stay exactly as they are.
+// Accounts, roles, grants, servers and time zones of the dump rung: the rows of system tables, all replaced in one
+// transaction, so that a copy that is cut off leaves either the old accounts or the new ones. Hashes and attributes
+// stay exactly as they are.
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,14 +78,14 @@ static bool insert_rows(struct peer *here, const char *table, const char *column
 }
 
 // Named time zones: many rows, alike nearly always.
-static const char *const zone_tables[] = {"time_zone", "time_zone_leap_second", "time_zone_name", "time_zone_transition",
-                                          "time_zone_transition_type"};
+static const char *const zone_tables[] = {"time_zone", "time_zone_leap_second", "time_zone_name",
+                                          "time_zone_transition", "time_zone_transition_type"};
 enum { ZONE_TABLES = sizeof zone_tables / sizeof zone_tables[0] };
-#define ZONES_SQL                                                                                                   \
-    "SELECT CONCAT_WS(' ', (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', name, time_zone_id))),"  \
-    " 0)) FROM mysql.time_zone_name), (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|',"              \
-    " time_zone_id, transition_time, transition_type_id))), 0)) FROM mysql.time_zone_transition),"                      \
-    " (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', time_zone_id, transition_type_id, `offset`,"  \
+#define ZONES_SQL                                                                                                      \
+    "SELECT CONCAT_WS(' ', (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', name, time_zone_id)))," \
+    " 0)) FROM mysql.time_zone_name), (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|',"             \
+    " time_zone_id, transition_time, transition_type_id))), 0)) FROM mysql.time_zone_transition),"                     \
+    " (SELECT CONCAT(COUNT(*), '/', COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', time_zone_id, transition_type_id, `offset`," \
     " is_dst, abbreviation))), 0)) FROM mysql.time_zone_transition_type))"
 
 static bool copy_table_rows(struct peer *here, struct peer *there, const char *table) {

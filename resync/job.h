@@ -78,8 +78,8 @@ void job_say(struct job *job, enum log_level level, enum msg msg, const struct k
 void job_event(struct job *job, enum event_type type, enum severity severity, int rule, enum msg msg,
                const struct kv *values);
 
-// Worker thread. The copy goes on without the object, or with another than the donor's: the job's record, a log line and
-// at its end an alarm say so.
+// Worker thread. The copy goes on without the object, or with another than the donor's: the job's record, a log line
+// and at its end an alarm say so.
 void job_left_out(struct job *job, const char *object, enum msg why, const struct kv *values);
 
 // Worker thread: names the step and publishes.

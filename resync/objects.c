@@ -6,6 +6,7 @@
 
 // Each server salts a password anew: equal passwords have other hashes.
 #define SALTED "('caching_sha2_password', 'sha256_password')"
+// clang-format off: SQL, laid out by what it asks for
 #define ROUTINES(type)                                                                    \
     "SELECT routine_schema, routine_name, character_set_client, collation_connection,"    \
     " database_collation, sql_mode, '', NULL FROM information_schema.routines"            \
@@ -131,6 +132,7 @@ const struct object_kind object_kinds[] = {
     {"LOG TABLE", OBJECT_LOCAL, NULL, NULL, true, NULL},
     {NULL, OBJECT_LOCAL, NULL, NULL, false, NULL},
 };
+// clang-format on
 
 bool object_kind_exists(struct peer *peer, const struct object_kind *kind, bool *ret) {
     *ret = true;

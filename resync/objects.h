@@ -1,5 +1,5 @@
-// Every kind of object that MySQL 8.4 to 9.7 has: how a dump carries it over, or why it does not and who is told; and how
-// a comparison asks whether two servers define it alike. One table, objects.c; the README shows it.
+// Every kind of object that MySQL 8.4 to 9.7 has: how a dump carries it over, or why it does not and who is told; and
+// how a comparison asks whether two servers define it alike. One table, objects.c; the README shows it.
 #pragma once
 #include "resync/peer.h"
 
@@ -13,8 +13,8 @@ enum object_way {
 struct object_kind {
     const char *name;  // as SHOW CREATE has it, where there is such a statement
     enum object_way way;
-    // SHOWN: schema, name, client charset, connection collation, database collation, sql_mode, time zone, when it was made
-    // (seconds; NULL: does not matter). TOLD: the names.
+    // SHOWN: schema, name, client charset, connection collation, database collation, sql_mode, time zone, when it was
+    // made (seconds; NULL: does not matter). TOLD: the names.
     const char *list;
     // What is compared: name, definition; NULL: nothing, or elsewhere.
     const char *compare;

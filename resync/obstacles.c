@@ -49,8 +49,8 @@ static void end_session(struct job *job, struct peer *recipient, const struct db
                   KV("lock", db_cell(rows, row, 2, NULL))));
 }
 
-// The node is closed, its data are about to go: no session's lock is worth waiting for.
-static bool end_lock_holders(struct job *job, struct peer *recipient) {
+// The node is closed and no use to anybody as it is: no session's lock is worth waiting for.
+bool obstacles_end_locks(struct job *job, struct peer *recipient) {
     AUTO_TEXT char *watcher = peer_quote(recipient, job->settings->control_user);
     int64_t deadline_ms = clock_mono_ms() + END_WAIT_MS;
     for (bool first = true;; first = false) {
@@ -63,8 +63,8 @@ static bool end_lock_holders(struct job *job, struct peer *recipient) {
         }
         if (clock_mono_ms() >= deadline_ms) {
             return job_unfit(job, RULE_SESSION, MSG_OBSTACLE_SESSION_STAYS,
-                             KVS(KV("connection", db_cell(rows, 0, 0, NULL)),
-                                 KV("account", db_cell(rows, 0, 1, NULL)), KV("lock", db_cell(rows, 0, 2, NULL))));
+                             KVS(KV("connection", db_cell(rows, 0, 0, NULL)), KV("account", db_cell(rows, 0, 1, NULL)),
+                                 KV("lock", db_cell(rows, 0, 2, NULL))));
         }
         for (size_t i = 0; first && i < db_rows_count(rows); i++) {
             end_session(job, recipient, rows, i);
@@ -98,7 +98,10 @@ static bool refuse(struct job *job, struct peer *recipient, const char *schema, 
         return job_fail_rung(job, MSG_OBSTACLE_SCHEMA, values);
     }
     bool files = err->number == ERROR_FOREIGN_FILES, directory = err->number == ERROR_DIRECTORY_EXISTS;
-    return job_unfit(job, files ? RULE_FILES : directory ? RULE_DIRECTORY : RULE_SCHEMA,
+    return job_unfit(job,
+                     files       ? RULE_FILES
+                     : directory ? RULE_DIRECTORY
+                                 : RULE_SCHEMA,
                      files       ? MSG_OBSTACLE_FILES
                      : directory ? MSG_OBSTACLE_DIRECTORY
                                  : MSG_OBSTACLE_SCHEMA,
@@ -110,8 +113,8 @@ static bool take_trial_away(struct peer *recipient, const char *quoted) {
            peer_exec(recipient, "DROP TABLE IF EXISTS %s." TRIAL, quoted);
 }
 
-// DROP DATABASE looks into the schema's directory first, then whether a table of another schema refers to one of its own,
-// and drops nothing before both are settled. So with such a table it answers whether it would work.
+// DROP DATABASE looks into the schema's directory first, then whether a table of another schema refers to one of its
+// own, and drops nothing before both are settled. So with such a table it answers whether it would work.
 static bool try_drop(struct job *job, struct peer *recipient, const char *schema) {
     AUTO_TEXT char *quoted = db_name(schema);
     struct err err = {0};
@@ -144,8 +147,8 @@ static bool try_create(struct job *job, struct peer *recipient, const char *sche
     return peer_exec_within(recipient, SCHEMA_TIMEOUT_MS, drop);
 }
 
-#define SCHEMAS_SQL                                                                                               \
-    "SELECT schema_name, options LIKE '%%READ ONLY=1%%' FROM information_schema.schemata_extensions WHERE"        \
+#define SCHEMAS_SQL                                                                                        \
+    "SELECT schema_name, options LIKE '%%READ ONLY=1%%' FROM information_schema.schemata_extensions WHERE" \
     " schema_name NOT IN (" SYSTEM_SCHEMAS ", '" REBUILD_SCHEMA "', '" TRIAL "') ORDER BY schema_name"
 
 static bool is_among(const struct db_rows *rows, const char *name) {
@@ -180,8 +183,7 @@ static bool try_all(struct job *job, struct peer *recipient, const struct db_row
 // Refused: the node stays what it was.
 static bool put_back(struct peer *recipient, const struct db_rows *mine, size_t cleared, const char *was_offline) {
     for (size_t i = 0; i < cleared; i++) {
-        if (text_equal(db_cell(mine, i, 1, NULL), "1") &&
-            !set_read_only(recipient, db_cell(mine, i, 0, NULL), true)) {
+        if (text_equal(db_cell(mine, i, 1, NULL), "1") && !set_read_only(recipient, db_cell(mine, i, 0, NULL), true)) {
             return false;
         }
     }
@@ -195,10 +197,9 @@ bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reade
     size_t cleared = 0;
     job_step(job, "trial");
     if (!peer_query(reader, &theirs, SCHEMAS_SQL) ||
-        !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &was_offline) ||
-        !step_unlock_for_copy(job, recipient) || !peer_exec(recipient, "SET SESSION sql_log_bin = 0") ||
-        !end_lock_holders(job, recipient) || !peer_query(recipient, &mine, SCHEMAS_SQL) ||
-        !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL)) {
+        !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &was_offline) || !step_unlock_for_copy(job, recipient) ||
+        !peer_exec(recipient, "SET SESSION sql_log_bin = 0") || !obstacles_end_locks(job, recipient) ||
+        !peer_query(recipient, &mine, SCHEMAS_SQL) || !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL)) {
         return false;
     }
     bool ok = try_all(job, recipient, mine, theirs, &cleared);
@@ -211,8 +212,8 @@ bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reade
 bool obstacles_tidy(struct job *job, struct peer *recipient) {
     AUTO_ROWS struct db_rows *rows = NULL;
     AUTO_TEXT char *left = NULL;
-    if (!peer_value(recipient,
-                    "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '" TRIAL "'", &left)) {
+    if (!peer_value(recipient, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '" TRIAL "'",
+                    &left)) {
         return false;
     }
     if (text_equal(left, "0")) {

@@ -32,16 +32,20 @@ static const struct need needs[] = {
     // CLONE copies what InnoDB stores. Tables of these engines it makes anew, empty, and says nothing.
     {81, CLONES, MSG_NEED_INNODB, ASK_READER, false,
      "SELECT engine, CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
-     " WHERE table_type = 'BASE TABLE' AND COALESCE(table_rows, 1) > 0 AND " USER_SCHEMAS("table_schema")
-     " AND engine NOT IN ('InnoDB', 'BLACKHOLE', 'FEDERATED', 'MRG_MYISAM') LIMIT 1",
+     " WHERE table_type = 'BASE TABLE' AND COALESCE(table_rows, 1) > 0 AND " USER_SCHEMAS(
+         "table_schema") " AND engine NOT IN ('InnoDB', 'BLACKHOLE', 'FEDERATED', 'MRG_MYISAM') LIMIT 1",
      NULL},
     {82, DUMPS, MSG_NEED_COLLATION, ASK_READER, false,
      "SELECT collation_name, MIN(CONCAT(table_schema, '.', table_name)) FROM information_schema.columns"
-     " WHERE collation_name IS NOT NULL AND " USER_SCHEMAS("table_schema") " GROUP BY collation_name"
-     " UNION ALL SELECT table_collation, MIN(CONCAT(table_schema, '.', table_name)) FROM information_schema.tables"
-     " WHERE table_collation IS NOT NULL AND " USER_SCHEMAS("table_schema") " GROUP BY table_collation"
-     " UNION ALL SELECT default_collation_name, MIN(schema_name) FROM information_schema.schemata WHERE "
-     USER_SCHEMAS("schema_name") " GROUP BY default_collation_name",
+     " WHERE collation_name IS NOT NULL AND " USER_SCHEMAS(
+         "table_schema") " GROUP BY collation_name"
+                         " UNION ALL SELECT table_collation, MIN(CONCAT(table_schema, '.', table_name)) FROM "
+                         "information_schema.tables"
+                         " WHERE table_collation IS NOT NULL AND " USER_SCHEMAS(
+                             "table_schema") " GROUP BY table_collation"
+                                             " UNION ALL SELECT default_collation_name, MIN(schema_name) FROM "
+                                             "information_schema.schemata WHERE " USER_SCHEMAS(
+                                                 "schema_name") " GROUP BY default_collation_name",
      "SELECT collation_name FROM information_schema.collations"},
     {83, BOTH, MSG_NEED_DIRECTORY, ASK_LOOKER, true,
      "SELECT file_name, tablespace_name FROM information_schema.files WHERE file_type = 'TABLESPACE'"
@@ -59,7 +63,7 @@ static const struct need needs[] = {
     {85, DUMPS, MSG_NEED_NAME_CASE, ASK_READER, false,
      "SELECT @@GLOBAL.lower_case_table_names, CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
      " WHERE " USER_SCHEMAS("table_schema") " AND BINARY CONCAT(table_schema, '.', table_name) <>"
-     " BINARY LOWER(CONCAT(table_schema, '.', table_name)) LIMIT 1",
+                                            " BINARY LOWER(CONCAT(table_schema, '.', table_name)) LIMIT 1",
      "SELECT @@GLOBAL.lower_case_table_names"},
     {86, BOTH, MSG_NEED_WRITABLE, ASK_RECIPIENT, false,
      "SELECT 'innodb_force_recovery', '' WHERE @@GLOBAL.innodb_force_recovery > 0"
@@ -144,7 +148,7 @@ static const struct privilege on_donor[] = {
     "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
 
 // Of the account as it logged in, and of the roles that are on.
-#define PRIVILEGES_SQL                                                                          \
+#define PRIVILEGES_SQL                                                                           \
     "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = " ACCOUNT_SQL \
     " OR grantee IN (SELECT CONCAT(QUOTE(role_name), '@', QUOTE(role_host)) FROM information_schema.enabled_roles)"
 
@@ -170,8 +174,8 @@ static bool check_privileges(struct job *job, struct peer *peer, struct peer *ot
         if (!(one->rungs & rung) || is_had(had, one->name, false)) {
             continue;
         }
-        if (one->only_if && (!condition(peer, one->only_if, &needed) ||
-                             (one->either && !condition(other, one->only_if, &needed)))) {
+        if (one->only_if &&
+            (!condition(peer, one->only_if, &needed) || (one->either && !condition(other, one->only_if, &needed)))) {
             return false;
         }
         AUTO_TEXT char *account = NULL;
@@ -194,9 +198,7 @@ bool obstacles_look(struct job *job, struct peer *recipient, struct peer *looker
     }
     for (unsigned i = 0; i < NEEDS; i++) {
         const struct need *need = &needs[i];
-        struct peer *asked = need->asked == ASK_READER   ? reader
-                             : need->asked == ASK_LOOKER ? looker
-                                                         : recipient;
+        struct peer *asked = need->asked == ASK_READER ? reader : need->asked == ASK_LOOKER ? looker : recipient;
         if ((need->rungs & mask) && !check(job, need, asked, recipient)) {
             return false;
         }

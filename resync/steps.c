@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/leftover.h"
+#include "resync/obstacles.h"
 #include "resync/rewind.h"
 
 enum {
@@ -23,7 +24,20 @@ enum {
     ERROR_LOGIN = 1045,
     ERROR_DISK_FULL = 1021,
     ERROR_TABLE_FULL = 1114,
+    ERROR_LOCKED_FOR_BACKUP = 3857,
 };
+
+// A backup's lock forbids it.
+static bool stop_replica(struct job *job, struct peer *recipient) {
+    struct err err = {0};
+    if (db_exec(recipient->session, PEER_TIMEOUT_MS, "STOP REPLICA", &err)) {
+        return true;
+    }
+    if (err.number != ERROR_LOCKED_FOR_BACKUP) {
+        return peer_failed(recipient, &err);
+    }
+    return obstacles_end_locks(job, recipient) && peer_exec(recipient, "STOP REPLICA");
+}
 
 bool step_fence(struct job *job, struct peer *recipient) {
     job_step(job, "fence");
@@ -41,7 +55,7 @@ bool step_fence(struct job *job, struct peer *recipient) {
         }
     }
     return job_guard(job, recipient) && leftover_end(job, recipient) && step_relock(recipient) &&
-           peer_exec(recipient, "STOP REPLICA");
+           stop_replica(job, recipient);
 }
 
 bool step_relock(struct peer *recipient) {

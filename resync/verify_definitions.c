@@ -45,7 +45,10 @@ static void found(struct verify *verify, const char *kind, const char *name, boo
     }
     pthread_mutex_unlock(&job->lock);
     if (kept) {
-        job_say(job, LOG_LEVEL_ERROR, here && there ? MSG_VERIFY_DEFINITION : here ? MSG_VERIFY_EXTRA : MSG_VERIFY_MISSING,
+        job_say(job, LOG_LEVEL_ERROR,
+                here && there ? MSG_VERIFY_DEFINITION
+                : here        ? MSG_VERIFY_EXTRA
+                              : MSG_VERIFY_MISSING,
                 KVS(KV("kind", kind), KV("object", name), KV("primary", job->primary)));
     }
 }

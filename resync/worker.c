@@ -122,9 +122,9 @@ static void end_compared(struct job *job) {
     } else {
         const struct job_difference *first = &state->differences[0];
         job_event(job, EVENT_VERIFIED, SEVERITY_ERROR, 0, MSG_VERIFY_DIFFERS,
-                  KVS(KV("primary", job->primary), KVI("differing", state->differing),
-                      KV("table", first->table), KV("where", first->kind[0] ? first->kind : first->where),
-                      KVI("tables", state->compared_tables), KVI("rows", state->compared_rows)));
+                  KVS(KV("primary", job->primary), KVI("differing", state->differing), KV("table", first->table),
+                      KV("where", first->kind[0] ? first->kind : first->where), KVI("tables", state->compared_tables),
+                      KVI("rows", state->compared_rows)));
     }
     answer(job, SEVERITY_INFO, MSG_RESYNC_COMMAND_DONE, "");
 }
@@ -138,8 +138,7 @@ static void tell_left_out(struct job *job) {
     char objects[NODE_WHY_SIZE] = "";
     for (unsigned i = 0; i < state->not_copied_count; i++) {
         size_t used = strlen(objects);
-        (void)text_format(objects + used, sizeof objects - used, "%s%s", used ? ", " : "",
-                          state->not_copied[i].object);
+        (void)text_format(objects + used, sizeof objects - used, "%s%s", used ? ", " : "", state->not_copied[i].object);
     }
     job_event(job, EVENT_ALARM, SEVERITY_WARNING, 0, MSG_DUMP_INCOMPLETE,
               KVS(KVI("count", state->left_out), KV("objects", objects), KV("why", state->not_copied[0].why)));

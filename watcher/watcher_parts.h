@@ -75,7 +75,7 @@ struct watcher {
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
-    uint64_t let_through;    // commits that nobody acknowledged, not told yet
+    uint64_t let_through;                     // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told
     unsigned idle_events;    // as told last, of the reign that follows
@@ -98,13 +98,15 @@ static inline const char *node_shown(const struct watcher *watcher, int node) {
 
 // flags.c
 unsigned flags_now(const struct watcher *watcher);
-bool rival_unheard(const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
+bool rival_unheard(
+    const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
 int preferred_node(const struct watcher *watcher);                   // -1: none
 int target_node(const struct watcher *watcher, enum target target);  // whom a rule means, -1: none
 void remember_failover(struct watcher *watcher);                     // for the failover limit
 
 // intent.c
-void intent_adopt(struct watcher *watcher, const char *known);  // reads what an earlier life left: which node was being opened
+void intent_adopt(struct watcher *watcher,
+                  const char *known);        // reads what an earlier life left: which node was being opened
 void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c
@@ -117,8 +119,8 @@ void judge_finished(struct watcher *watcher, const struct act_outcome *outcome);
 
 // jobs.c. Takes over what the hash says of them.
 void jobs_adopt(struct watcher *watcher, const struct cluster_state *read);
-bool jobs_may_queue(const struct watcher *watcher, int node);   // not so soon after one that failed
-void jobs_node_is_back(struct watcher *watcher, int node);      // somebody may have mended what was in the way
+bool jobs_may_queue(const struct watcher *watcher, int node);  // not so soon after one that failed
+void jobs_node_is_back(struct watcher *watcher, int node);     // somebody may have mended what was in the way
 // Queues a resync job for the node; the watcher itself asks when by is "watcher".
 void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id);
 // Queues a comparison of the node with the primary, which takes nothing from the node: no job to the watcher.
