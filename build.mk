@@ -113,6 +113,11 @@ $(OUT)/tests/unit_edge/test_journal: tests/unit_edge/test_journal.c $(call objec
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 
+# And this one: a state hash.
+$(OUT)/tests/unit_edge/test_jobs: tests/unit_edge/test_jobs.c $(call objects,watcher/jobs $(addprefix common/,clock log)) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
 # And this one: a store, and the work of a job.
 $(OUT)/tests/unit_edge/test_queue: tests/unit_edge/test_queue.c $(call objects,$(addprefix resync/,job queue worker) $(addprefix common/,clock log)) $(OUT)/libpure.a
 	@mkdir -p $(@D)

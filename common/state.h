@@ -38,14 +38,14 @@ struct node_state {
 #define JOB_REFUSAL_MAX 6
 struct job_refusal {
     enum job_rung rung;
-    char why[200];
+    char why[NODE_WHY_SIZE];
 };
 
 // What a dump could not carry over as it was on the donor.
 #define JOB_NOT_COPIED_MAX 8
 struct job_not_copied {
     char object[160];  // "VIEW shop.totals"
-    char why[200];
+    char why[NODE_WHY_SIZE];
 };
 
 // What a comparison found: rows of one table that are not the same on both nodes, or an object that is not defined

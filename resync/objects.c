@@ -46,7 +46,8 @@ const struct object_kind object_kinds[] = {
     {"LIBRARY", OBJECT_SHOWN,
      "SELECT library_schema, library_name, 'utf8mb4', 'utf8mb4_0900_ai_ci', '', sql_mode, '', NULL"
      " FROM information_schema.libraries WHERE library_schema NOT IN " NOT_COPIED,
-     "SELECT CONCAT(library_schema, '.', library_name), " DIGEST("library_definition, language, " SAYS("library_comment"))
+     "SELECT CONCAT(library_schema, '.', library_name), "
+     DIGEST("library_definition, language, " SAYS("library_comment"))
      " FROM information_schema.libraries WHERE library_schema NOT IN " NOT_COPIED,
      false, "LIBRARIES"},
     {"FUNCTION", OBJECT_SHOWN, ROUTINES("FUNCTION"), ROUTINES_COMPARED("FUNCTION"), false, NULL},
@@ -55,7 +56,8 @@ const struct object_kind object_kinds[] = {
      "SELECT table_schema, table_name, character_set_client, collation_connection, '', '', '', NULL"
      " FROM information_schema.views WHERE table_schema NOT IN " NOT_COPIED,
      "SELECT CONCAT(table_schema, '.', table_name), " DIGEST("view_definition, check_option, definer, security_type,"
-     " character_set_client, collation_connection") " FROM information_schema.views WHERE table_schema NOT IN " NOT_COPIED,
+     " character_set_client, collation_connection")
+     " FROM information_schema.views WHERE table_schema NOT IN " NOT_COPIED,
      false, NULL},
     {"TRIGGER", OBJECT_SHOWN,
      "SELECT trigger_schema, trigger_name, character_set_client, collation_connection,"
@@ -113,7 +115,8 @@ const struct object_kind object_kinds[] = {
     {"COMPONENT", OBJECT_TOLD, "SELECT component_urn FROM mysql.component", NULL, true, NULL},
     {"PLUGIN", OBJECT_TOLD, "SELECT name FROM mysql.plugin", NULL, true, NULL},
     {"SYSTEM TABLE", OBJECT_TOLD,  // of a component (masking, audit, firewall), or a person's own
-     "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE table_schema IN ('mysql', 'sys')",
+     "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
+     " WHERE table_schema IN ('mysql', 'sys')",
      NULL, true, NULL},
     {"SYSTEM ROUTINE", OBJECT_TOLD,
      "SELECT CONCAT(routine_schema, '.', routine_name) FROM information_schema.routines"
@@ -141,7 +144,8 @@ bool object_kind_exists(struct peer *peer, const struct object_kind *kind, bool 
     }
     AUTO_TEXT char *found = NULL;
     AUTO_TEXT char *sql = mem_format(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'information_schema' AND table_name = '%s'",
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'information_schema' AND"
+        " table_name = '%s'",
         kind->if_table);
     if (!peer_value(peer, sql, &found)) {
         return false;

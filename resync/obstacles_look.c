@@ -105,9 +105,9 @@ static bool check(struct job *job, const struct need *need, struct peer *asked, 
 
 struct privilege {
     const char *name;
-    unsigned rungs;
     const char *only_if;  // a condition on the server whose privilege it is; NULL: always
-    bool either;          // ... or on the other one
+    unsigned rungs;
+    bool either;  // ... or on the other one
 };
 
 #define HAS_TABLESPACES \
@@ -115,33 +115,33 @@ struct privilege {
 
 // What emptying and filling the node takes, beyond what closing it took already.
 static const struct privilege on_recipient[] = {
-    {"RELOAD", BOTH, NULL, false},
-    {"CREATE", BOTH, NULL, false},
-    {"DROP", BOTH, NULL, false},
-    {"ALTER", BOTH, NULL, false},
-    {"REFERENCES", BOTH, NULL, false},
-    {"SYSTEM_VARIABLES_ADMIN", BOTH, NULL, false},
-    {"SESSION_VARIABLES_ADMIN", BOTH, NULL, false},
-    {"REPLICATION_SLAVE_ADMIN", BOTH, NULL, false},
-    {"CLONE_ADMIN", CLONES, NULL, false},
-    {"PERSIST_RO_VARIABLES_ADMIN", CLONES, NULL, false},
-    {"INSERT", DUMPS, NULL, false},
-    {"DELETE", DUMPS, NULL, false},
-    {"INDEX", DUMPS, NULL, false},
-    {"CREATE VIEW", DUMPS, NULL, false},
-    {"CREATE ROUTINE", DUMPS, NULL, false},
-    {"TRIGGER", DUMPS, NULL, false},
-    {"EVENT", DUMPS, NULL, false},
-    {"SYSTEM_USER", DUMPS, NULL, false},
-    {"SET_ANY_DEFINER", DUMPS, NULL, false},
-    {"ALLOW_NONEXISTENT_DEFINER", DUMPS, NULL, false},
-    {"TABLE_ENCRYPTION_ADMIN", DUMPS, "@@GLOBAL.table_encryption_privilege_check", false},
-    {"CREATE TABLESPACE", DUMPS, HAS_TABLESPACES, true},
+    {"RELOAD", NULL, BOTH, false},
+    {"CREATE", NULL, BOTH, false},
+    {"DROP", NULL, BOTH, false},
+    {"ALTER", NULL, BOTH, false},
+    {"REFERENCES", NULL, BOTH, false},
+    {"SYSTEM_VARIABLES_ADMIN", NULL, BOTH, false},
+    {"SESSION_VARIABLES_ADMIN", NULL, BOTH, false},
+    {"REPLICATION_SLAVE_ADMIN", NULL, BOTH, false},
+    {"CLONE_ADMIN", NULL, CLONES, false},
+    {"PERSIST_RO_VARIABLES_ADMIN", NULL, CLONES, false},
+    {"INSERT", NULL, DUMPS, false},
+    {"DELETE", NULL, DUMPS, false},
+    {"INDEX", NULL, DUMPS, false},
+    {"CREATE VIEW", NULL, DUMPS, false},
+    {"CREATE ROUTINE", NULL, DUMPS, false},
+    {"TRIGGER", NULL, DUMPS, false},
+    {"EVENT", NULL, DUMPS, false},
+    {"SYSTEM_USER", NULL, DUMPS, false},
+    {"SET_ANY_DEFINER", NULL, DUMPS, false},
+    {"ALLOW_NONEXISTENT_DEFINER", NULL, DUMPS, false},
+    {"TABLE_ENCRYPTION_ADMIN", "@@GLOBAL.table_encryption_privilege_check", DUMPS, false},
+    {"CREATE TABLESPACE", HAS_TABLESPACES, DUMPS, true},
 };
 // ... and reading users' objects.
 static const struct privilege on_donor[] = {
-    {"SELECT", DUMPS, NULL, false}, {"SHOW VIEW", DUMPS, NULL, false},    {"TRIGGER", DUMPS, NULL, false},
-    {"EVENT", DUMPS, NULL, false},  {"SHOW_ROUTINE", DUMPS, NULL, false},
+    {"SELECT", NULL, DUMPS, false}, {"SHOW VIEW", NULL, DUMPS, false},    {"TRIGGER", NULL, DUMPS, false},
+    {"EVENT", NULL, DUMPS, false},  {"SHOW_ROUTINE", NULL, DUMPS, false},
 };
 
 #define ACCOUNT_SQL \
