@@ -136,7 +136,7 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
     }
     job_step(job, "objects");
     return dump_users(recipient, donor) && dump_make_objects(recipient, donor->name, &definitions->objects) &&
-           dump_histograms(recipient, donor) && dump_tell_others(recipient, donor) &&
+           dump_tell_histograms(job, donor) && dump_tell_others(recipient, donor) &&
            dump_close_schemas(recipient, &definitions->plan) &&
            peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
 }

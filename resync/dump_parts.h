@@ -65,8 +65,8 @@ bool dump_make_tables(struct peer *here, const struct dump_plan *plan);
 bool dump_users(struct peer *here, struct peer *there);
 // Code, made as its creator's session would make it.
 bool dump_make_objects(struct peer *here, const char *donor, struct dump_objects *objects);
-// What the optimizer was told about values.
-bool dump_histograms(struct peer *here, struct peer *there);
+// Names the histograms, which cannot be made on a read_only server.
+bool dump_tell_histograms(struct job *job, struct peer *there);
 // Names what the donor has and a logical copy does not carry.
 bool dump_tell_others(struct peer *here, struct peer *looker);
 // READ ONLY, last of all.

@@ -41,7 +41,7 @@ const struct object_kind object_kinds[] = {
      true, NULL},
     // ---- data; definitions are compared with the rows: verify_tables.c ----
     {"TABLE", OBJECT_OWN, NULL, NULL, false, NULL},
-    {"HISTOGRAM", OBJECT_OWN, NULL, NULL, false, NULL},  // of samples: no server's is another's
+    {"HISTOGRAM", OBJECT_OWN, NULL, NULL, false, NULL},  // told, by dump_places.c; made of samples, so not compared
     // ---- code, after what it may stand on ----
     {"LIBRARY", OBJECT_SHOWN,
      "SELECT library_schema, library_name, 'utf8mb4', 'utf8mb4_0900_ai_ci', '', sql_mode, '', NULL"

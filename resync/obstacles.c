@@ -199,7 +199,8 @@ bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reade
     if (!peer_query(reader, &theirs, SCHEMAS_SQL) ||
         !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &was_offline) || !step_unlock_for_copy(job, recipient) ||
         !peer_exec(recipient, "SET SESSION sql_log_bin = 0") || !obstacles_end_locks(job, recipient) ||
-        !peer_query(recipient, &mine, SCHEMAS_SQL) || !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL)) {
+        !peer_query(recipient, &mine, SCHEMAS_SQL) ||
+        !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL " DEFAULT ENCRYPTION = 'N'")) {
         return false;
     }
     bool ok = try_all(job, recipient, mine, theirs, &cleared);

@@ -135,7 +135,7 @@ static const struct privilege on_recipient[] = {
     {"SYSTEM_USER", NULL, DUMPS, false},
     {"SET_ANY_DEFINER", NULL, DUMPS, false},
     {"ALLOW_NONEXISTENT_DEFINER", NULL, DUMPS, false},
-    {"TABLE_ENCRYPTION_ADMIN", "@@GLOBAL.table_encryption_privilege_check", DUMPS, false},
+    {"TABLE_ENCRYPTION_ADMIN", "@@GLOBAL.table_encryption_privilege_check", BOTH, false},
     {"CREATE TABLESPACE", HAS_TABLESPACES, DUMPS, true},
 };
 // ... and reading users' objects.
