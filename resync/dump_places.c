@@ -1,5 +1,4 @@
 // What the dump rung makes before tables and closes after everything: schemas, tablespaces, spatial reference systems.
-// histograms.
 #include <stdlib.h>
 #include <string.h>
 
