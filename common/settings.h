@@ -17,6 +17,8 @@ struct settings {
     enum replication_mode mode;
     char control_user[64];
     char control_password[256];
+    char resync_password[256];  // of relevo_resync, relevo_reader and relevo_rebuild
+    char events_password[256];  // of relevo_events
     char repl_user[64];
     char repl_password[256];
     char redis_host[256];

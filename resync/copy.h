@@ -26,6 +26,7 @@ void copy_table_done(struct copy_table *table);
 struct copy {
     struct job *job;
     struct peer *donor;  // holds the backup lock; kept awake while the lanes work
+    struct peer reader;  // at the donor: definitions
     struct copy_table *tables;  // largest first, the parts of one in the order of its key
     size_t count;
     struct copy_keys **keys;  // all of them

@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "resync/dump_parts.h"
 #include "resync/standstill.h"
+#include "resync/xa.h"
 
 enum {
     OPEN_WAIT_MS = 10000,
@@ -22,6 +23,7 @@ struct snapshot {
 };
 
 static void copy_close(struct copy *copy) {
+    peer_close(&copy->reader);
     for (unsigned i = 0; i < COPY_LANES; i++) {
         peer_close(&copy->from[i]);
         peer_close(&copy->to[i]);
@@ -37,10 +39,18 @@ static void copy_close(struct copy *copy) {
     free(copy->keys);
 }
 
+static bool open_reader(struct copy *copy, const char *donor) {
+    return peer_open(copy->job, donor, PEER_READ, false, OPEN_WAIT_MS, &copy->reader) &&
+           peer_exec(&copy->reader,
+                     "SET SESSION sql_mode = '', sql_quote_show_create = ON, wait_timeout = 31536000,"
+                     " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0");
+}
+
 static bool open_lanes(struct copy *copy, const char *recipient, const char *donor) {
     for (unsigned i = 0; i < COPY_LANES; i++) {
-        if (!peer_open(copy->job, donor, true, OPEN_WAIT_MS, &copy->from[i]) || !copy_prepare_donor(&copy->from[i]) ||
-            !peer_open(copy->job, recipient, true, OPEN_WAIT_MS, &copy->to[i]) ||
+        if (!peer_open(copy->job, donor, PEER_READ, true, OPEN_WAIT_MS, &copy->from[i]) ||
+            !copy_prepare_donor(&copy->from[i]) ||
+            !peer_open(copy->job, recipient, PEER_REBUILD, true, OPEN_WAIT_MS, &copy->to[i]) ||
             !copy_prepare_recipient(&copy->to[i])) {
             return false;
         }
@@ -66,16 +76,12 @@ static bool read_position(struct peer *donor, struct snapshot *ret) {
 static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot *ret) {
     struct job *job = copy->job;
     job_step(job, "snapshot");
-    if (!peer_exec(
-            donor,
-            "SET SESSION lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
-            " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
-            BACKUP_LOCK_S) ||
+    if (!peer_exec(donor, "SET SESSION lock_wait_timeout = %d", BACKUP_LOCK_S) ||
         !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
         !standstill_begin(job, donor)) {
         return false;
     }
-    bool ok = true;
+    bool ok = xa_nothing_prepared(job, donor);
     for (unsigned i = 0; ok && i < COPY_LANES; i++) {
         ok = peer_exec(&copy->from[i], "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
     }
@@ -93,7 +99,8 @@ static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot
 // GTID set says so even if the mark were lost.
 static bool give_up_old_data(struct job *job, struct peer *recipient) {
     job_step(job, "clear");
-    return step_unlock_for_copy(job, recipient) && copy_prepare_recipient(recipient) &&
+    return step_unlock_for_copy(job, recipient) && xa_roll_back_all(job, recipient) &&
+           copy_prepare_recipient(recipient) &&
            peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA) &&
            step_forget_history(job, recipient) && job_guard(job, recipient) && dump_drop_schemas(recipient);
 }
@@ -112,7 +119,7 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
     struct job *job = copy->job;
     bool changed = false;
     job_step(job, "tables");
-    if (!dump_create_tables(recipient, donor, copy) || !allow_load(recipient, &changed)) {
+    if (!dump_create_tables(recipient, &copy->reader, copy) || !allow_load(recipient, &changed)) {
         return false;
     }
     job_step(job, "copy");
@@ -124,7 +131,7 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
         return false;
     }
     job_step(job, "objects");
-    return dump_users(recipient, donor) && dump_objects(recipient, donor) &&
+    return dump_users(recipient, donor) && dump_objects(recipient, &copy->reader) &&
            peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
 }
 
@@ -149,7 +156,7 @@ bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struc
     struct snapshot snapshot = {0};
     AUTO_TEXT char *mode = NULL;
     bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&
-              open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot);
+              open_reader(&copy, donor->name) && open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot);
     if (ok && (!give_up_old_data(job, recipient) || !copy_all(&copy, recipient, donor))) {
         ok = false;
         free_disk(job, recipient);

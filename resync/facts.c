@@ -145,9 +145,9 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
     return true;
 }
 
-bool facts_names(struct peer *recipient, struct peer *donor, bool *ret_break_clone) {
+bool facts_names(struct peer *recipient, struct peer *donor_reader, bool *ret_break_clone) {
     bool dropped = false, emptied = false;
-    if (!query_bool(recipient, DROPPED_SQL, &dropped) || !query_bool(donor, EMPTIED_SQL, &emptied)) {
+    if (!query_bool(recipient, DROPPED_SQL, &dropped) || !query_bool(donor_reader, EMPTIED_SQL, &emptied)) {
         return false;
     }
     *ret_break_clone = dropped || emptied;

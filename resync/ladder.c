@@ -52,14 +52,14 @@ static bool open_donor(struct job *job, bool gtid, struct peer *primary, struct 
     }
     if (!text_equal(name, job->primary)) {
         bool same = false;
-        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) &&
+        if (peer_open(job, name, PEER_LOOK, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) &&
             step_knows_reigns(ret, primary, &same) && same && facts_look(ret, ret_facts)) {
             return true;
         }
         peer_close(ret);
         job_forgive(job);
     }
-    return peer_open(job, job->primary, false, PRIMARY_WAIT_MS, ret) && facts_look(ret, ret_facts);
+    return peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, ret) && facts_look(ret, ret_facts);
 }
 
 static void report_plan(struct job *job, const struct plan *plan, const struct plan_facts *facts, const char *donor) {
@@ -154,7 +154,9 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
     *ret = plan_choose(&facts);
     if (ret->taken.rung == RUNG_CLONE) {  // only now: it reads all names of the data dictionary
-        if (!facts_names(recipient, donor, &facts.names_break_clone)) {
+        AUTO_PEER struct peer reader = {0};
+        if (!peer_open(recipient->job, donor->name, PEER_READ, false, DONOR_WAIT_MS, &reader) ||
+            !facts_names(recipient, &reader, &facts.names_break_clone)) {
             return false;
         }
         *ret = plan_choose(&facts);
@@ -191,8 +193,10 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     AUTO_PICTURE struct picture picture = {0};
     AUTO_FACTS struct node_facts donor_facts = {0};
     job_step(job, "connect");
-    if (!peer_open(job, job->state.node, false, RECIPIENT_WAIT_MS, &recipient) || !job_guard_cluster(job) ||
-        !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
+    // The account that may do all to a node is not even logged in with where the hash says that this is the primary.
+    if (!job_guard_cluster(job) ||
+        !peer_open(job, job->state.node, PEER_REBUILD, false, RECIPIENT_WAIT_MS, &recipient) ||
+        !peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
         !step_fence(job, &recipient)) {
         return false;
     }
@@ -213,11 +217,8 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
 // Whatever happened, the node must not be left open to privileged writers. Also after a stop, when the job's own
 // sessions are interrupted; a node that cannot be reached boots fenced.
 static void leave_locked(struct job *job) {
-    int at = settings_node(job->settings, job->state.node);
-    struct db_login login = {.address = job->settings->nodes[at].name,
-                             .port = job->settings->nodes[at].port,
-                             .user = job->settings->control_user,
-                             .password = job->settings->control_password};
+    struct db_login login =
+        peer_login(job->settings, settings_node(job->settings, job->state.node), PEER_REBUILD);
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     AUTO_TEXT char *read_only = NULL;

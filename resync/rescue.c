@@ -48,7 +48,7 @@ static bool take_event(void *arg, const unsigned char *event, size_t length_byte
 // What the primary has is excluded, so that only what diverged comes over the wire.
 static bool fetch_into(struct job *job, const struct picture *picture, struct rescue_file *file) {
     AUTO_PEER struct peer source = {0};
-    if (!peer_open(job, job->state.node, true, FETCH_WAIT_MS, &source)) {
+    if (!peer_open(job, job->state.node, PEER_REBUILD, true, FETCH_WAIT_MS, &source)) {
         return false;
     }
     AUTO_TEXT char *exclude = gtid_text(picture->primary.executed);

@@ -35,6 +35,13 @@ bool rewind_can_go_on(struct peer *recipient, const struct picture *picture, boo
     return true;
 }
 
+// Users' tables are read, on both servers, as the account that can do no more than read.
+static bool open_readers(struct job *job, const struct peer *recipient, const struct peer *primary,
+                         struct peer *ret_here, struct peer *ret_there) {
+    return peer_open(job, recipient->name, PEER_READ, false, OPEN_WAIT_MS, ret_here) &&
+           peer_open(job, primary->name, PEER_READ, false, OPEN_WAIT_MS, ret_there);
+}
+
 // --- judging ---
 
 static bool feed(void *arg, const unsigned char *event, size_t length_bytes, bool checksum, struct err *err) {
@@ -63,7 +70,9 @@ static bool judge(struct job *job, struct peer *recipient, struct peer *primary,
     if (verdict != UNDO_POSSIBLE) {
         return job_unfit(job, undo_rule(verdict), undo_why(verdict), KVS(KV("what", what), KVI("most", most)));
     }
-    return rewind_judge_tables(job, recipient, primary, undo);
+    AUTO_PEER struct peer here = {0};
+    AUTO_PEER struct peer there = {0};
+    return open_readers(job, recipient, primary, &here, &there) && rewind_judge_tables(job, &here, &there, undo);
 }
 
 // --- undoing ---
@@ -78,7 +87,7 @@ static bool set_gtids(struct job *job, struct peer *recipient, const char *targe
 // longer in its data, and at no time does it lack both them and the mark.
 static bool undo_all(struct job *job, struct peer *recipient, const struct undo *undo, const char *target) {
     AUTO_PEER struct peer session = {0};
-    if (!peer_open(job, recipient->name, false, OPEN_WAIT_MS, &session) || !rewind_mark(job, &session) ||
+    if (!peer_open(job, recipient->name, PEER_REBUILD, false, OPEN_WAIT_MS, &session) || !rewind_mark(job, &session) ||
         !rewind_apply(job, &session, undo, target)) {
         return false;
     }
@@ -120,7 +129,10 @@ bool rewind_run(struct job *job, struct peer *recipient, struct peer *primary, c
 }
 
 bool rewind_finish(struct job *job, struct peer *recipient, struct peer *primary) {
-    bool ok = rewind_verify(job, recipient, primary) && step_unlock_for_copy(job, recipient) &&
+    AUTO_PEER struct peer here = {0};
+    AUTO_PEER struct peer there = {0};
+    bool ok = open_readers(job, recipient, primary, &here, &there) && rewind_verify(job, &here, &there) &&
+              step_unlock_for_copy(job, recipient) &&
               peer_exec(recipient, "SET SESSION sql_log_bin = 0") &&
               peer_exec(recipient, "DROP DATABASE " REBUILD_SCHEMA) && step_relock(recipient);
     if (!ok) {

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/held.h"
 #include "resync/rewind_parts.h"
 
 enum {
@@ -13,8 +14,6 @@ enum {
     RULE_NO_KEY,
     RULE_DIFFERS,
     RULE_CASCADE,
-    ERROR_NO_SCHEMA = 1049,
-    ERROR_NO_TABLE = 1146,
 };
 
 bool rewind_key_columns(struct peer *peer, const char *schema, const char *name, struct db_rows **ret) {
@@ -49,11 +48,14 @@ static void normalize(char *create) {
 static bool definition(struct peer *peer, const struct undo_table *table, char **ret) {
     AUTO_TEXT char *schema = db_name(table->schema);
     AUTO_TEXT char *name = db_name(table->name);
-    AUTO_TEXT char *sql = mem_format("SHOW CREATE TABLE %s.%s", schema, name);
+    AUTO_TEXT char *full = mem_format("%s.%s", schema, name);
     AUTO_ROWS struct db_rows *rows = NULL;
-    struct err err = {0};
-    if (!db_query(peer->session, PEER_TIMEOUT_MS, sql, &rows, &err)) {
-        return err.number == ERROR_NO_TABLE || err.number == ERROR_NO_SCHEMA || peer_failed(peer, &err);
+    enum held held = held_begin(peer, full);
+    if (held != HELD) {
+        return held == HELD_NOT;
+    }
+    if (!peer_query(peer, &rows, "SHOW CREATE TABLE %s", full) || !held_end(peer)) {
+        return false;
     }
     const char *create = db_rows_count(rows) == 1 ? db_cell_named(rows, 0, "Create Table") : NULL;
     if (create) {

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/held.h"
 #include "resync/rewind_parts.h"
 
 enum {
@@ -138,8 +139,14 @@ static int compare_lines(const void *a, const void *b) {
 
 static bool read_batch(const struct look *look, struct peer *peer, const char *keys, bool lock, struct seen *ret) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(peer, &rows, "SELECT %s, %s FROM %s WHERE %s IN (%s)%s", look->key, look->row, look->from,
-                    look->columns, keys, lock ? " FOR SHARE" : "")) {
+    enum held held = held_begin(peer, look->from);
+    if (held == HELD_NOT) {
+        return job_fail_rung(look->job, MSG_TABLE_REPLACED, KVS(KV("peer", peer->name), KV("what", look->what)));
+    }
+    if (held == HELD_FAILED ||
+        !peer_query(peer, &rows, "SELECT %s, %s FROM %s WHERE %s IN (%s)%s", look->key, look->row, look->from,
+                    look->columns, keys, lock ? " FOR SHARE" : "") ||
+        !held_end(peer)) {
         return false;
     }
     ret->count = db_rows_count(rows);

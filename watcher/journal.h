@@ -1,5 +1,5 @@
-// What Relevo writes into the primary itself, on a thread of its own: the heartbeat row once a second (the write probe,
-// and what the replicas' lag is measured by), and the rows of system_events.
+// The heartbeat row, which the watcher writes into the primary once a second, on a thread of its own: the write probe, and
+// what the replicas' lag is measured by.
 #pragma once
 #include "common/settings.h"
 #include "common/node.h"
@@ -13,15 +13,6 @@ void journal_stop(struct journal *journal);  // NULL is fine
 // primary stays, for it is mostly the same that comes back.
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch);
-
-struct journal_row {
-    enum event_type type;
-    char primary[NODE_NAME_SIZE], replica[NODE_NAME_SIZE];
-    int64_t failover_ms, backup_ms;  // wall, 0: NULL
-};
-
-// Kept until it could be written, in order; the last fifty.
-void journal_add(struct journal *journal, const struct journal_row *row);
 
 // Scheduled events that this server took over from its source, where they came disabled: how many are so at the newest
 // primary that was written to, 0 before it was asked. Replication does not tell which of them ran, so that a person

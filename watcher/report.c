@@ -147,13 +147,13 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
                          KVI("unreplicated", request->told_as == ACT_PROMOTE ? lost_estimate(watcher, request) : 0),
                          KV("reason", request->why), KV("note", outcome->note), KV("by", request->by),
                          KV("id", request->command_id)));
-        struct journal_row row = {.type = kinds[i].type};
+        struct event_row row = {.type = kinds[i].type};
         (void)text_copy(row.primary, sizeof row.primary, target);
         (void)text_copy(row.replica, sizeof row.replica, old);
         row.failover_ms =
             request->told_as == ACT_PROMOTE || request->told_as == ACT_SWITCHOVER ? watcher->now_wall_ms : 0;
         if (kinds[i].row) {
-            journal_add(watcher->journal, &row);
+            event_writer_add(watcher->event_writer, &row);
         }
     }
 }
@@ -206,10 +206,10 @@ static void report_standing(struct watcher *watcher, int node) {
     report_event(watcher, EVENT_RECOVERY, SEVERITY_INFO, watcher->names[node], 0, MSG_RECOVERED,
                  KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
                      KV("replica", watcher->names[node])));
-    struct journal_row row = {.type = EVENT_RECOVERY};
+    struct event_row row = {.type = EVENT_RECOVERY};
     (void)text_copy(row.primary, sizeof row.primary, watcher->state.primary);
     (void)text_copy(row.replica, sizeof row.replica, watcher->names[node]);
-    journal_add(watcher->journal, &row);
+    event_writer_add(watcher->event_writer, &row);
 }
 
 void report_nodes(struct watcher *watcher) {
@@ -251,6 +251,19 @@ static void report_let_through(struct watcher *watcher) {
     }
 }
 
+// Rows of system_events that are given up: told once, until a row goes in again.
+static void report_rows(struct watcher *watcher) {
+    char error[160];
+    bool lost = event_writer_lost(watcher->event_writer, error, sizeof error) > 0;
+    if (lost == watcher->rows_lost) {
+        return;
+    }
+    watcher->rows_lost = lost;
+    report_event(watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
+                 lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
+                 KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
+}
+
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.
 void report_health(struct watcher *watcher) {
     char error[160];
@@ -259,6 +272,7 @@ void report_health(struct watcher *watcher) {
     watcher->write_trouble &= text_equal(watcher->write_trouble_uuid, watcher->state.primary_uuid);
     bool trouble = watcher->write_trouble ? failing_ms > 0 : failing_ms > WRITES_FAIL_MS;
     report_idle_events(watcher);
+    report_rows(watcher);
     report_let_through(watcher);
     if (!serves || failing_ms == JOURNAL_UNTRIED || trouble == watcher->write_trouble) {
         return;

@@ -182,16 +182,19 @@ static void take_observations(struct watcher *watcher) {
 // --- the tick ---
 
 static void point_journal_at(struct watcher *watcher, int primary) {
-    char address[64];
-    observe_address(watcher->observe, (size_t)primary, address, sizeof address);
-    journal_point(watcher->journal, watcher->names[primary], address, watcher->settings->nodes[primary].port,
-                  watcher->state.primary_uuid, watcher->state.epoch);
+    struct event_row_target target = {.port = watcher->settings->nodes[primary].port};
+    (void)text_copy(target.name, sizeof target.name, watcher->names[primary]);
+    (void)text_copy(target.uuid, sizeof target.uuid, watcher->state.primary_uuid);
+    observe_address(watcher->observe, (size_t)primary, target.address, sizeof target.address);
+    journal_point(watcher->journal, target.name, target.address, target.port, target.uuid, watcher->state.epoch);
+    event_writer_point(watcher->event_writer, &target);
 }
 
 static void point_journal(struct watcher *watcher) {
     int primary = watcher->facts.primary;
     if (!watcher->leads || watcher->facts.view != PRIMARY_OPEN || primary < 0) {
         journal_point(watcher->journal, "", "", 0, "", 0);
+        event_writer_point(watcher->event_writer, NULL);
         return;
     }
     point_journal_at(watcher, primary);
@@ -340,6 +343,7 @@ struct watcher *watcher_start(const struct settings *settings, struct loop *loop
     watcher->ship = ship_start(settings, SERVICE_WATCHER);
     watcher->publish = publish_start(settings, loop, id);
     watcher->journal = journal_start(settings);
+    watcher->event_writer = event_writer_start(settings);
     watcher->observe = observe_start(settings, loop, id);
     watcher->actor = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
@@ -380,6 +384,7 @@ void watcher_stop(struct watcher *watcher) {
     actor_stop(watcher->actor);
     actor_stop(watcher->repairer);
     journal_stop(watcher->journal);
+    event_writer_stop(watcher->event_writer);
     observe_stop(watcher->observe);
     publish_stop(watcher->publish);
     ship_stop(watcher->ship, 1000);

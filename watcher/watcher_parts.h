@@ -4,6 +4,7 @@
 #include "common/command.h"
 #include "common/logship.h"
 #include "watcher/act.h"
+#include "watcher/event_writer.h"
 #include "watcher/inbox.h"
 #include "watcher/journal.h"
 #include "watcher/publish.h"
@@ -26,6 +27,7 @@ struct watcher {
     struct actor *repairer;  // everything else
     struct publish *publish;
     struct journal *journal;
+    struct event_writer *event_writer;
     struct inbox *inbox;
     struct ship *ship;
     char names[NODE_MAX][NODE_NAME_SIZE];
@@ -75,6 +77,7 @@ struct watcher {
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
+    bool rows_lost;          // told: rows of system_events are given up
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told

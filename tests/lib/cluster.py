@@ -39,6 +39,7 @@ class Cluster:
         self.env_file = self.folder / "cluster.env"
         self.env = {name: secrets.token_urlsafe(18) for name in (
             "MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD", "RELEVO_CONTROL_PASSWORD", "RELEVO_REPL_PASSWORD",
+            "RELEVO_RESYNC_PASSWORD", "RELEVO_EVENTS_PASSWORD",
             "REDIS_PASSWORD", "REDIS_WATCHER_PASSWORD", "REDIS_RESYNC_PASSWORD", "REDIS_DASHBOARD_PASSWORD",
             "RELEVO_API_TOKEN", "TRAFFIC_PASSWORD", "TESTER_PASSWORD")}
         self.env["MYSQL_IMAGE"] = os.environ.get("MYSQL_IMAGE", "relevo-mysql:local")

@@ -245,20 +245,43 @@ static enum sql_answer run_beat(struct db_session *session, const char *sql, str
     return SQL_DONE;
 }
 
-static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+static enum sql_answer run_begin(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->in_transaction = true;
+    return SQL_DONE;
+}
+
+// An ordinary account's: read_only stops it.
+static enum sql_answer run_commit(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
     (void)rows;
     if (session->seq) {
         return sql_committed(session);
     }
-    if (session->node->super_read_only) {
-        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    bool wrote = session->wrote_row;
+    session->in_transaction = session->wrote_row = false;
+    if (!wrote) {
+        return SQL_DONE;
     }
-    session->affected = takes_rows(session->node, sql) ? 1 : 0;
-    if (session->affected) {
-        (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+    if (session->node->read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --read-only");
+    }
+    (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+    return sql_committed(session);
+}
+
+static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    if (session->seq) {
         return sql_committed(session);
     }
-    return SQL_DONE;
+    if (session->node->read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --read-only");
+    }
+    session->affected = takes_rows(session->node, sql) ? 1 : 0;
+    session->wrote_row = session->affected > 0;
+    return session->in_transaction ? SQL_DONE : run_commit(session, sql, rows, err);
 }
 
 // Rows of reigns that are over: the model keeps the newest only.
@@ -341,7 +364,9 @@ static const struct {
     {"CREATE TABLE IF NOT EXISTS relevo.", run_nothing, false},
     {"INSERT INTO relevo.epoch ", run_epoch, true},
     {"INSERT INTO relevo.heartbeat ", run_beat, true},
+    {"BEGIN", run_begin, false},
     {"INSERT INTO `appdb`.system_events ", run_row, true},
+    {"COMMIT", run_commit, true},
     {"STOP REPLICA IO_THREAD", run_stop_receiver, true},
     {"STOP REPLICA", run_stop, true},
     {"START REPLICA", run_start, true},
