@@ -207,6 +207,10 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
         return false;
     }
+    bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
+    if (copies && !facts_donor_accounts(&donor)) {
+        return false;
+    }
     if (plan.taken.rung != RUNG_CATCHUP && !rescue_run(job, &recipient, &picture)) {
         return false;
     }

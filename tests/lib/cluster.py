@@ -148,6 +148,10 @@ class Cluster:
         text = self.state().get(f"job:{name}")
         return json.loads(text) if text else None
 
+    def check(self, name):
+        """The comparison of a node, {} if none was made."""
+        return json.loads(self.state().get(f"verify:{name}", "{}"))
+
     def phase(self):
         return self.state().get("phase")
 
