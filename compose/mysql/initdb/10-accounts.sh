@@ -1,6 +1,6 @@
 #!/bin/bash
 # Relevo's MySQL accounts. Each node's first boot runs this; run again by hand it brings the accounts of an existing server
-# up to date (docs: "Upgrading the accounts" in README.md). Nothing of it enters the binlog: the accounts exist before
+# up to date ("Upgrading the accounts" in README.md). Nothing of it enters the binlog: the accounts exist before
 # replication does, and a new replica keeps an empty GTID set.
 #
 #     docker exec mysql-primary bash /docker-entrypoint-initdb.d/10-accounts.sh      # then every other node
