@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/session_pins.h"
 #include "common/text.h"
 
 enum {
@@ -215,7 +216,78 @@ static bool connect_async(struct db_session *session, const struct db_login *log
     }
 }
 
+// --- what the server's defaults may not change ---
+
+// What the caller adds to the pins of its session: one statement for all.
+static char *own_assignments(struct db_session *session, const struct db_login *login) {
+    const char *value = login->mark ? login->mark : "";
+    AUTO_TEXT char *mark = db_quote(session, value, strlen(value));
+    AUTO_TEXT char *set_mark = login->mark ? mem_format("@%s = %s", login->mark_name, mark) : mem_text("");
+    return mem_format("%s%s%s", set_mark, login->mark && login->terse ? ", " : "",
+                      login->terse ? "resultset_metadata = NONE" : "");
+}
+
+// A server that no longer knows a variable, or lets nobody set it, has no other default for it either.
+static bool is_out_of_use(unsigned number) {
+    return number == ER_UNKNOWN_SYSTEM_VARIABLE || number == ER_INCORRECT_GLOBAL_LOCAL_VAR ||
+           number == ER_VARIABLE_IS_READONLY;
+}
+
+static bool pin_one_by_one(struct db_session *session, int64_t deadline_ms, const char *own, struct err *err) {
+    size_t count = 0;
+    const struct session_pin *pins = session_pins(&count);
+    for (size_t i = 0; i < count; i++) {
+        AUTO_TEXT char *sql = mem_format("SET SESSION %s = %s", pins[i].name, pins[i].value);
+        struct err why = {0};
+        if (!db_exec(session, deadline_ms - clock_mono_ms(), sql, &why) && !is_out_of_use((unsigned)why.number) &&
+            !(pins[i].admin && why.number == ER_SPECIFIC_ACCESS_DENIED_ERROR)) {
+            return err_set(err, why.kind, why.number, "%s", why.text);
+        }
+    }
+    AUTO_TEXT char *sql = mem_format("SET SESSION %s", own);
+    return !*own || db_exec(session, deadline_ms - clock_mono_ms(), sql, err);
+}
+
+static bool pin_all(struct db_session *session, int64_t deadline_ms, const char *own, struct err *err) {
+    struct err why = {0};
+    for (int admin = 1; admin >= 0; admin--) {  // an account that may only read lacks the privilege for some
+        AUTO_TEXT char *sql = session_pins_sql(admin, own);
+        why = (struct err){0};
+        bool ok = db_exec(session, deadline_ms - clock_mono_ms(), sql, &why);
+        if (!ok && why.number == ER_VARIABLE_NOT_SETTABLE_IN_TRANSACTION) {  // an init_connect began one
+            why = (struct err){0};
+            ok = db_exec(session, deadline_ms - clock_mono_ms(), "ROLLBACK AND NO CHAIN NO RELEASE", &why) &&
+                 db_exec(session, deadline_ms - clock_mono_ms(), sql, &why);
+        }
+        if (ok) {
+            return true;
+        }
+        if (why.number != ER_SPECIFIC_ACCESS_DENIED_ERROR) {
+            break;
+        }
+    }
+    return is_out_of_use((unsigned)why.number) ? pin_one_by_one(session, deadline_ms, own, err)
+                                               : err_set(err, why.kind, why.number, "%s", why.text);
+}
+
+static enum probe_outcome pin(struct db_session *session, const struct db_login *login, int64_t deadline_ms,
+                              struct err *err) {
+    struct err why = {0};
+    AUTO_TEXT char *own = own_assignments(session, login);
+    bool ok = pin_all(session, deadline_ms, own, &why);
+    if (ok) {
+        return PROBE_OK;
+    }
+    (void)err_set(err, why.kind, why.number, "%s", why.text);
+    if (why.kind == ERR_TIMEOUT) {
+        return PROBE_TIMEOUT;
+    }
+    enum probe_outcome outcome = connect_outcome(session, &why);
+    return outcome == PROBE_LOST && db_alive(session) ? PROBE_ERROR : outcome;
+}
+
 enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+    int64_t deadline_ms = clock_mono_ms() + timeout_ms;
     (void)pthread_once(&library_once, library_start);
     (void)pthread_setspecific(thread_end_key, login);
     AUTO_SESSION struct db_session *session = mem_zero(1, sizeof *session);
@@ -237,6 +309,7 @@ enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, str
     }
     remember_fd(session);
     enum probe_outcome outcome = check_version(session, err);
+    outcome = outcome == PROBE_OK ? pin(session, login, deadline_ms, err) : outcome;
     if (outcome == PROBE_OK) {
         *ret = TAKE(session);
     }

@@ -16,7 +16,7 @@ static bool find(struct job *job, struct peer *peer, struct db_rows **ret) {
     return peer_query(peer, ret,
                       "SELECT t.processlist_id FROM performance_schema.user_variables_by_thread v"
                       " JOIN performance_schema.threads t ON t.thread_id = v.thread_id"
-                      " WHERE CONCAT('@', v.variable_name) = '" PEER_MARK "' AND v.variable_value = %s"
+                      " WHERE v.variable_name = '" PEER_MARK "' AND v.variable_value = %s"
                       " AND t.processlist_user IN ('" ACCOUNT_RESYNC "', '" ACCOUNT_READER "', '" ACCOUNT_REBUILD "')"
                       " AND t.processlist_id <> CONNECTION_ID()",
                       node);

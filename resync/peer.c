@@ -70,16 +70,6 @@ static bool open_failed(struct job *job, const char *name, enum peer_account acc
     return job_fail(job, MSG_RESYNC_UNREACHABLE, KVS(KV("peer", name), KV("error", err->text)));
 }
 
-// So that a later job of this node finds the session if we vanish and leave it behind: see leftover.h.
-static bool mark_as_ours(struct peer *peer) {
-    AUTO_TEXT char *node = peer_quote(peer, peer->job->state.node);
-    if (peer_exec(peer, "SET " PEER_MARK " = %s", node)) {
-        return true;
-    }
-    peer_close(peer);
-    return false;
-}
-
 struct db_login peer_login(const struct settings *settings, int node, enum peer_account account) {
     return (struct db_login){.address = settings->nodes[node].name,
                              .port = settings->nodes[node].port,
@@ -95,6 +85,8 @@ bool peer_open(struct job *job, const char *name, enum peer_account account, boo
     }
     struct db_login login = peer_login(job->settings, at, account);
     login.bulk = bulk;
+    login.mark_name = PEER_MARK;
+    login.mark = job->state.node;
     int64_t deadline_ms = clock_mono_ms() + wait_ms;
     int64_t nap_ms = RETRY_FIRST_MS;
     for (;;) {
@@ -104,7 +96,7 @@ bool peer_open(struct job *job, const char *name, enum peer_account account, boo
         if (outcome == PROBE_OK && attach(job, session)) {
             *ret = (struct peer){.job = job, .account = account, .port = login.port, .session = TAKE(session)};
             (void)text_copy(ret->name, sizeof ret->name, name);
-            return mark_as_ours(ret);
+            return true;
         }
         if (job_stopped(job) != STOP_NONE) {
             return false;

@@ -17,8 +17,9 @@ struct peer {
 
 enum { PEER_TIMEOUT_MS = 30000 };
 
-// The session's own variable that says which node's job it serves.
-#define PEER_MARK "@relevo_job_of"
+// The session's own variable that says which node's job it serves: a later job of that node finds the session by it if
+// we vanish and leave it behind (leftover.h).
+#define PEER_MARK "relevo_job_of"
 
 // Opens, waiting up to wait_ms for a node that refuses, starts or is not there yet. bulk: for db_load and db_binlog.
 bool peer_open(struct job *job, const char *name, enum peer_account account, bool bulk, int64_t wait_ms,

@@ -153,6 +153,8 @@ static enum probe_outcome connect_node(struct prober *prober, struct err *err) {
     }
     (void)text_copy(prober->address, sizeof prober->address, address);
     struct db_login login = login_of(prober);
+    login.mark_name = PROBE_MARK;  // the sentinel bears none: it may outlive us by a minute
+    login.mark = prober->observe->id;
     enum probe_outcome outcome = db_open(&login, CONNECT_TIMEOUT_MS, &prober->session, err);
     if (outcome == PROBE_OK) {
         outcome = meet_others(prober, err);

@@ -247,12 +247,12 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
     AUTO_TEXT char *name = db_quote(session, id, strlen(id));
     AUTO_TEXT char *find = mem_format(
         "SELECT CAST(v.variable_value AS CHAR) FROM performance_schema.user_variables_by_thread v"
-        " JOIN performance_schema.threads t ON t.thread_id = v.thread_id WHERE v.variable_name = 'relevo_watcher'"
+        " JOIN performance_schema.threads t ON t.thread_id = v.thread_id WHERE v.variable_name = '" PROBE_MARK
+        "'"
         " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1) AND v.variable_value <> %s LIMIT 1",
         name);
     AUTO_ROWS struct db_rows *others = NULL;
-    if (!db_execf(session, timeout_ms, err, "SET @relevo_watcher = %s, SESSION resultset_metadata = NONE", name) ||
-        !db_query(session, timeout_ms, find, &others, err)) {
+    if (!db_query(session, timeout_ms, find, &others, err)) {
         return outcome_of(err);
     }
     (void)text_copy(rival, rival_bytes, db_rows_count(others) > 0 ? db_cell(others, 0, 0, NULL) : "");
