@@ -41,9 +41,8 @@ static void copy_close(struct copy *copy) {
 
 static bool open_reader(struct copy *copy, const char *donor) {
     return peer_open(copy->job, donor, PEER_READ, false, OPEN_WAIT_MS, &copy->reader) &&
-           peer_exec(&copy->reader,
-                     "SET SESSION sql_mode = '', sql_quote_show_create = ON, wait_timeout = 31536000,"
-                     " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0");
+           // It waits while the rows are copied. Sizes as they are now, to share the tables out; not those of yesterday.
+           peer_exec(&copy->reader, "SET SESSION wait_timeout = 31536000, information_schema_stats_expiry = 0");
 }
 
 static bool open_lanes(struct copy *copy, const char *recipient, const char *donor) {
@@ -128,6 +127,9 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
         ok = peer_exec(recipient, "SET GLOBAL local_infile = OFF") && ok;
     }
     if (!ok) {
+        return false;
+    }
+    if (!dump_check(copy, recipient, &copy->reader)) {
         return false;
     }
     job_step(job, "objects");

@@ -111,9 +111,9 @@ static bool make_object(struct peer *here, const struct object *object, const ch
         AUTO_TEXT char *name = db_name(object->schema);
         made = peer_exec(here, "ALTER DATABASE %s COLLATE %s", name, before) && made;
     }
-    return peer_exec(here,
-                     "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00',"
-                     " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci") &&
+    return peer_exec(here, "SET SESSION sql_mode = " COPY_SQL_MODE
+                           ", time_zone = '+00:00',"
+                           " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci") &&
            made;
 }
 

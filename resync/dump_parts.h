@@ -12,6 +12,8 @@
 bool dump_drop_schemas(struct peer *here);
 // Makes the donor's schemas and tables, empty, and lists the tables with the statements that copy their rows.
 bool dump_create_tables(struct peer *here, struct peer *there, struct copy *copy);
+// Once all rows are in: the tables that hold what the server computes, and those that it warned of.
+bool dump_check(struct copy *copy, struct peer *here, struct peer *there);
 // Accounts, roles and grants: all in one transaction.
 bool dump_users(struct peer *here, struct peer *there);
 // Routines, views, triggers, events: what has code in it, made as its creator's session would make it.

@@ -20,7 +20,7 @@ static bool common_columns(struct peer *here, struct peer *there, const char *ta
         "SELECT GROUP_CONCAT(CONCAT('`', column_name, '`')) FROM information_schema.columns"
         " WHERE table_schema = 'mysql' AND table_name = '%s'",
         table);
-    if (!peer_exec(here, "SET SESSION group_concat_max_len = 65536") || !peer_value(here, sql, &mine) ||
+    if (!peer_value(here, sql, &mine) ||
         !peer_query(there, &theirs,
                     "SELECT CONCAT('`', column_name, '`') FROM information_schema.columns WHERE"
                     " table_schema = 'mysql' AND table_name = '%s' ORDER BY ordinal_position",

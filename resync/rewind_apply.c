@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/copy.h"
 #include "resync/rewind_parts.h"
 
 #define BINLOG_HEAD "BINLOG '"
@@ -15,11 +16,8 @@ size_t rewind_statement_bytes(size_t events_bytes) {
 bool rewind_mark(struct job *job, struct peer *session) {
     job_step(job, "mark");
     // Anew, if an earlier rewind ended before anything was undone.
-    return peer_exec(session,
-                     "SET SESSION sql_log_bin = 0, sql_mode = '', time_zone = '+00:00', foreign_key_checks = 1,"
-                     " unique_checks = 1, sql_require_primary_key = OFF, sql_generate_invisible_primary_key = OFF,"
-                     " show_gipk_in_create_table_and_information_schema = ON, innodb_lock_wait_timeout = 5,"
-                     " lock_wait_timeout = 10, max_execution_time = 0, explicit_defaults_for_timestamp = ON") &&
+    return peer_exec(session, "SET SESSION sql_log_bin = 0, sql_mode = " COPY_SQL_MODE
+                              ", innodb_lock_wait_timeout = 5, lock_wait_timeout = 10") &&
            job_guard(job, session) && peer_exec(session, "DROP DATABASE IF EXISTS " REBUILD_SCHEMA) &&
            peer_exec(session, "CREATE DATABASE " REBUILD_SCHEMA) &&
            peer_exec(session, "CREATE TABLE " REWIND_TABLE

@@ -160,10 +160,7 @@ static bool judge_table(struct peer *recipient, struct peer *primary, const stru
 bool rewind_judge_tables(struct job *job, struct peer *recipient, struct peer *primary, const struct undo *undo) {
     const struct undo_table *tables = NULL;
     size_t count = undo_tables(undo, &tables);
-    static const char shown[] =
-        "SET SESSION show_gipk_in_create_table_and_information_schema = ON,"
-        " sql_quote_show_create = ON, sql_mode = ''";
-    bool ok = peer_exec(recipient, shown) && peer_exec(primary, shown);
+    bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         ok = judge_table(recipient, primary, undo, i) && job_pause(job, 0);
     }

@@ -232,10 +232,7 @@ static bool verify_table(struct look *look, const char *n, uint64_t *rows_done) 
 }
 
 bool rewind_verify(struct job *job, struct peer *recipient, struct peer *primary) {
-    static const char settings[] =
-        "SET SESSION time_zone = '+00:00', sql_mode = '',"
-        " show_gipk_in_create_table_and_information_schema = ON,"
-        " innodb_lock_wait_timeout = 2, transaction_isolation = 'READ-COMMITTED'";
+    static const char settings[] = "SET SESSION innodb_lock_wait_timeout = 2, transaction_isolation = 'READ-COMMITTED'";
     job_step(job, "verify");
     AUTO_ROWS struct db_rows *tables = NULL;
     uint64_t rows = 0;

@@ -25,11 +25,7 @@ enum {
 };
 
 static bool prepare(struct peer *peer) {
-    return peer_exec(peer,
-                     "SET SESSION time_zone = '+00:00', sql_mode = '', transaction_isolation = 'REPEATABLE-READ',"
-                     " show_gipk_in_create_table_and_information_schema = ON, max_execution_time = 600000,"
-                     " wait_timeout = %d",
-                     IDLE_S);
+    return peer_exec(peer, "SET SESSION max_execution_time = 600000, wait_timeout = %d", IDLE_S);
 }
 
 static bool open_one(struct verify *verify, const char *node, enum peer_account account, struct peer *ret) {
