@@ -9,7 +9,10 @@ set -u
 
 FENCE_PATIENCE_S=3
 
-fence="SET @fence = (SELECT IF(COUNT(*), 'SET GLOBAL super_read_only = ON', 'DO 0')
+# As common/session_pins.c has it for all our sessions: no default of the server's may change what these statements do.
+fence="SET SESSION autocommit = 1, sql_select_limit = 18446744073709551615, max_execution_time = 0, sql_mode = '',
+    lock_wait_timeout = 31536000, transaction_read_only = 0;
+    SET @fence = (SELECT IF(COUNT(*), 'SET GLOBAL super_read_only = ON', 'DO 0')
     FROM performance_schema.global_variables WHERE variable_name = 'rpl_semi_sync_source_enabled' AND variable_value = 'ON');
     PREPARE fence FROM @fence; EXECUTE fence; SELECT 'fenced';"
 

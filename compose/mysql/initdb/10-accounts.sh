@@ -66,7 +66,8 @@ mark='relevo\_rebuild' # in a pattern _ stands for any letter
 [[ $partial_revokes == 0 ]] || mark=relevo_rebuild
 
 statements() {
-    echo "SET SESSION sql_log_bin = 0;"
+    # A configured NO_BACKSLASH_ESCAPES would misread the passwords.
+    echo "SET SESSION sql_log_bin = 0, sql_mode = '';"
 
     # ---- repl, relevo_clone
     # Somebody may have made repl for replication of their own: its password is theirs, and checked below.
