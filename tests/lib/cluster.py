@@ -31,6 +31,7 @@ def other(node):
 
 
 class Cluster:
+    init_command = None  # what each session of the tests says first
     overlays = ()  # compose files besides the project's and the tests' own
 
     def __init__(self, **settings):
@@ -204,7 +205,7 @@ class Cluster:
     def connect(self, node, user="tester", password=None, timeout=5, database=None):
         return pymysql.connect(host="127.0.0.1", port=PORT[node], user=user, database=database,
                                password=password or self.env["TESTER_PASSWORD"], connect_timeout=timeout,
-                               read_timeout=30, write_timeout=30, autocommit=True,
+                               read_timeout=30, write_timeout=30, autocommit=True, init_command=self.init_command,
                                ssl={"check_hostname": False, "verify_mode": "none"})
 
     @contextlib.contextmanager
