@@ -50,6 +50,10 @@ HARMLESS = {
 }
 REASONS = {name: why for why, names in HARMLESS.items() for name in names.split()}
 
+ACCOUNTS = {"relevo": "RELEVO_CONTROL_PASSWORD", "relevo_events": "RELEVO_EVENTS_PASSWORD",
+            "relevo_resync": "RELEVO_RESYNC_PASSWORD", "relevo_reader": "RELEVO_RESYNC_PASSWORD",
+            "relevo_rebuild": "RELEVO_RESYNC_PASSWORD"}
+ADMINS = ("relevo", "relevo_rebuild")
 SWITCHES = {"0": "OFF", "1": "ON"}
 
 
@@ -62,22 +66,23 @@ def pins():
 
 @pytest.fixture(scope="module")
 def server(shared):
-    """The node b of the lab, with an account that may do nothing at all; b's defaults are as before afterwards."""
+    """The node b of the lab; its defaults are as before afterwards."""
     if not shared.is_up:
         shared.up()
         shared.start_service()
     # An applier that runs keeps binlog_format from being changed.
-    shared.sql(shared.b, "STOP REPLICA", "SET GLOBAL super_read_only = OFF")
-    shared.sql(shared.b, "CREATE USER IF NOT EXISTS nobody@'%' IDENTIFIED BY 'nobody' REQUIRE SSL", local=True)
+    shared.sql(shared.b, "STOP REPLICA")  # a test that needs it as a replica resyncs it
     yield shared
-    shared.sql(shared.b, "DROP USER nobody@'%'", local=True)
-    shared.sql(shared.b, "SET GLOBAL super_read_only = ON")  # who needs it as a replica resyncs it
+
+
+def ask(server, user, kind):
+    password = PASSWORDS[ACCOUNTS[user]]
+    return sh_result(CHECK, engine.address(server.b), user, kind, env={**os.environ, "RELEVO_CONTROL_PASSWORD": password})
 
 
 def opened(server, user, kind):
     """{variable: value} in a session of ours."""
-    password = PASSWORDS["RELEVO_CONTROL_PASSWORD"] if user == "relevo" else user
-    done, said = sh_result(CHECK, engine.address(server.b), user, kind, env={**os.environ, "RELEVO_CONTROL_PASSWORD": password})
+    done, said = ask(server, user, kind)
     assert done == 0, said
     return dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
 
@@ -110,15 +115,15 @@ def test_every_session_variable_is_pinned_or_has_a_reason(server, pins):
     assert set(HOSTILE) <= set(pins) & inherited
 
 
-@pytest.mark.parametrize("user, kind", [("relevo", "plain"), ("relevo", "bulk"), ("relevo", "terse"), ("nobody", "plain"),
-                                        ("nobody", "bulk")])
+@pytest.mark.parametrize("user, kind", [("relevo", "plain"), ("relevo", "terse"), ("relevo_rebuild", "bulk"),
+                                        ("relevo_reader", "bulk"), ("relevo_resync", "plain"), ("relevo_events", "plain")])
 def test_no_default_of_the_server_reaches_a_session(server, pins, user, kind):
     with defaults(server, HOSTILE):
         with server.session(server.b) as other:  # the test's own are what they should not be
             assert rows(other, "SELECT @@lock_wait_timeout, @@group_concat_max_len, @@time_zone") == ((1, 4, "+09:00"),)
         found = opened(server, user, kind)
     for name, (value, admin) in pins.items():
-        if name == "timestamp" or (admin and user == "nobody"):
+        if name == "timestamp" or (admin and user not in ADMINS):
             continue
         wanted = {value.strip("'"), SWITCHES.get(value)}
         assert found[name] in wanted, (name, found[name], value)
@@ -132,13 +137,12 @@ def test_an_init_connect_leaves_nothing_behind(server, pins):
     foolish = ("SET completion_type = 'RELEASE', timestamp = 1, autocommit = 0, sql_mode = 'ANSI', transaction_read_only = 1; SET @a = 1; BEGIN;"
                " SELECT 1 INTO @b")
     with defaults(server, {"init_connect": f'"{foolish}"'}):
-        found = opened(server, "nobody", "plain")
+        found = opened(server, "relevo_events", "plain")
     assert found["autocommit"] == "ON" and found["transaction_read_only"] == "OFF" and "ANSI" not in found["sql_mode"]
     assert float(found["clock"]) > -1 and found["transaction_isolation"] == "REPEATABLE-READ"
 
 
 def test_an_init_connect_that_fails_is_told(server):
     with defaults(server, {"init_connect": "'SELECT nothing FROM nowhere'"}):
-        done, said = sh_result(CHECK, engine.address(server.b), "nobody", "plain",
-                               env={**os.environ, "RELEVO_CONTROL_PASSWORD": "nobody"})
+        done, said = ask(server, "relevo_events", "plain")
     assert done != 0 and "init_connect" in said
