@@ -25,6 +25,7 @@ struct node_state {
     char *gtid_executed;      // heap, "" if unknown
     char *gtid_retrieved;     // heap
     uint64_t diverged;        // transactions that the primary lacks; counted, not listed
+    bool stale;               // it has not heard of the primary's reign, or long not heard of the primary
     int64_t boot_s;           // when the server started, by its own clock: another life has another one; lossless only
     bool acknowledges;        // lossless: it acknowledges what it receives
     uint64_t vouch_epoch;     // lossless: of that epoch it holds all that it ever acknowledged, 0: of none

@@ -72,6 +72,7 @@ const struct field state_node_fields[] = {
     PLAIN(node_state, FIELD_HEAP, gtid_executed),
     PLAIN(node_state, FIELD_HEAP, gtid_retrieved),
     PLAIN(node_state, FIELD_U64, diverged),
+    PLAIN(node_state, FIELD_BOOL, stale),
     PLAIN(node_state, FIELD_I64, boot_s),
     PLAIN(node_state, FIELD_BOOL, acknowledges),
     PLAIN(node_state, FIELD_U64, vouch_epoch),

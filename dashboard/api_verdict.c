@@ -91,6 +91,9 @@ static enum msg obstacle(const struct cluster_state *state, const struct node_st
     if (node->diverged > 0) {
         return MSG_VERDICT_NODE_DIVERGED;
     }
+    if (node->stale) {
+        return MSG_VERDICT_NODE_STALE;
+    }
     if (node->applier == THREAD_OFF || node->applier == THREAD_ABSENT) {
         return MSG_VERDICT_NODE_NOT_APPLYING;
     }

@@ -85,6 +85,9 @@ static void perform(const struct act_context *context, const struct act_request 
         case ACT_FORGET:
             act_forget(context, request, outcome);
             return;
+        case ACT_RESTORE:
+            act_restore(context, request, outcome);
+            return;
         case ACT_NONE:
         case ACT_RESYNC:
         case ACT_ALARM:

@@ -142,7 +142,8 @@ static bool eligible(const struct view *view, int node) {
 // a whole reign: without its first row nobody can tell whether what it holds is what that primary held (judge_fork).
 static bool stale(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
-    if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
+    bool told = it->relevo_known || it->rows_absent;
+    if (told && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
         return true;  // also one that was to be opened, and showed this only when it had applied what it received
     }
     if (node == view->in->intent) {
@@ -170,6 +171,7 @@ static void judge_candidates(struct view *view) {
         enum candidate grade = it->applier_errno ? CANDIDATE_BROKEN
                                : stale(view, i)  ? CANDIDATE_STALE
                                                  : assess_proof(view, i);
+        facts->nodes[i].stale = grade == CANDIDATE_STALE;
         int rank = grade != CANDIDATE_READY                              ? 0
                    : i == view->in->intent                               ? 3
                    : text_equal(view->in->names[i], view->in->preferred) ? 2
@@ -397,6 +399,10 @@ static uint64_t remember_reign(struct memory *memory, const struct cluster_state
     bool goes_on = text_equal(memory->reign_uuid, state->primary_uuid) &&
                    (state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1);
     memory->reign_since = goes_on ? memory->reign_since : state->epoch;
+    if (memory->reign_epoch != state->epoch) {
+        memory->reign_rule = 0;
+        memory->rows = ROWS_NONE;
+    }
     memory->reign_epoch = state->epoch;
     (void)text_copy(memory->reign_uuid, sizeof memory->reign_uuid, state->primary_uuid);
     return memory->reign_since;
@@ -425,6 +431,7 @@ struct facts assess(struct memory *memory, const struct assess_input *in) {
     view.facts.witness = judge_witnesses(&view);
     assess_vouchers(&view);
     assess_sync(&view);
+    assess_rows(&view);
     judge_candidates(&view);
     judge_election(&view);
     return view.facts;

@@ -84,7 +84,17 @@
     X(FIT_WRONG, "wrong")   /* a replica that would wait, or does not acknowledge */ \
     X(FIT_ABSENT, "absent") /* the plugins are missing */
 
+// Does the open primary still have the row of its reign? A user may empty the tables, drop them, or restore old ones.
+#define ROWS_VIEWS(X)                                                               \
+    X(ROWS_NONE, "none") /* no open primary to look at, or too early to say */      \
+    X(ROWS_KEPT, "kept")                                                            \
+    X(ROWS_LOST, "lost")     /* a table or the row is gone, as all hear who follow */ \
+    X(ROWS_ALONE, "alone")   /* gone there alone: those who follow still have it */ \
+    X(ROWS_OTHER, "other")   /* the row of that epoch names another server */       \
+    X(ROWS_UNREAD, "unread") /* nobody can read it for a while */
+
 #define X(id, name) id,
+enum rows_view { ROWS_VIEWS(X) ROWS_VIEW_COUNT };
 enum sync_view { SYNCS(X) SYNC_COUNT };
 enum fit { FITS(X) FIT_COUNT };
 enum reach { REACHES(X) REACH_COUNT };
@@ -102,6 +112,7 @@ const char *election_name(enum election election);
 const char *standing_name(enum standing standing);
 const char *sync_view_name(enum sync_view sync);
 const char *fit_name(enum fit fit);
+const char *rows_view_name(enum rows_view rows);
 
 enum {
     ASKING_GAP_MS = 2500,         // no probe takes as long, nor a pause between two: we were frozen, or starved
@@ -112,6 +123,8 @@ enum {
     RETRY_PATIENCE_MS = 8000,     // MySQL reconnects by itself; past this it is adrift
     SHUT_PATIENCE_MS = 1000,      // a primary that closed and does not stop within this is opened again
     FORK_PATIENCE_MS = 3000,      // rows of relevo.epoch that differ for less are being edited by somebody
+    ROWS_PATIENCE_MS = 1000,      // a row that is gone for less may be on its way, or being restored by somebody
+    UNREAD_PATIENCE_MS = 10000,   // ... and a table that cannot be read is locked for a moment
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long
 };
@@ -156,6 +169,11 @@ struct memory {
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
     int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
+    int reign_rule;          // by which rule the newest reign began, 0: nobody has read it yet
+    enum rows_view rows;     // of the open primary, as looked at last; LOST for ALONE too
+    bool rows_alone;         // ... though those who follow have heard all that it did since
+    int64_t rows_ms, rows_last_ms;  // first and last look that found them so
+    int64_t rows_wall_ms;           // wall time of the first
 };
 
 struct node_facts {
@@ -164,6 +182,7 @@ struct node_facts {
     bool open;          // answers and read_only is OFF
     int64_t lag_ms;     // -1: unknown
     uint64_t diverged;  // transactions that the primary lacks
+    bool stale;         // as a candidate it would lack data, or a whole reign
     bool doubted;       // what it holds may be other than its GTIDs say
     bool told;          // it answers, and of which reigns it knows
     int64_t steady_ms;  // how long it has streamed without lag
@@ -190,6 +209,7 @@ struct facts {
     bool any_job;
     bool all_told;         // every node has told of which reigns it knows
     enum sync_view sync;
+    enum rows_view rows;
     uint64_t let_through;  // commits that nobody acknowledged and whose clients were told, since the look before
     int vouching;  // nodes that vouch
     int quorum;    // ... of which so many must be stopped and asked before one is opened; 0 in async mode

@@ -12,6 +12,7 @@ static const char *const election_names[] = {ELECTIONS(X)};
 static const char *const standing_names[] = {STANDINGS(X)};
 static const char *const sync_names[] = {SYNCS(X)};
 static const char *const fit_names[] = {FITS(X)};
+static const char *const rows_names[] = {ROWS_VIEWS(X)};
 #undef X
 
 const char *reach_name(enum reach reach) {
@@ -42,6 +43,10 @@ const char *sync_view_name(enum sync_view sync) {
 }
 const char *fit_name(enum fit fit) {
     return fit < FIT_COUNT ? fit_names[fit] : "?";
+}
+
+const char *rows_view_name(enum rows_view rows) {
+    return rows < ROWS_VIEW_COUNT ? rows_names[rows] : "?";
 }
 
 static void remember_stream(struct node_memory *memory, const struct observation *seen_now) {

@@ -29,3 +29,6 @@ void assess_vouchers(struct view *view);
 enum candidate assess_proof(const struct view *view, int node);
 // After the view of the primary and the standings are known.
 void assess_sync(struct view *view);
+
+// assess_rows.c: has the open primary still the row of its reign?
+void assess_rows(struct view *view);

@@ -11,7 +11,6 @@ enum {
     STEADY_MS = 5000,          // a preferred node streams this long without lag before it gets its place back
     YOUNG_MS = 60000,
     STORE_PATIENCE_MS = 5000,  // at the start: how long the state hash may take before MySQL alone is believed
-    RULE_ASKED_SWITCHOVER = 120,
 };
 
 void remember_failover(struct watcher *watcher) {
@@ -73,7 +72,8 @@ static bool failback_due(const struct watcher *watcher) {
         return false;
     }
     const struct observation *it = watcher->observations[primary];
-    return it && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
+    bool known = it && it->epoch >= watcher->state.epoch;  // else the row is gone, and by which rule the reign began
+    return known && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
            watcher->facts.nodes[node].diverged == 0 && !watcher->facts.nodes[node].doubted;
 }
 

@@ -60,6 +60,7 @@ struct observation {
 
     bool relevo_known;       // relevo.epoch could be read
     bool rows_absent;        // there is no such table
+    bool beat_absent;        // there is no relevo.heartbeat: the rows were read without it
     enum row_state row_state;  // a row that is being written there may turn up yet
     bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one
     int64_t relevo_wall_ms;  // when; the relevo tables are read less often than the rest

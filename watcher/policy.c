@@ -142,6 +142,19 @@ static const struct rule node_rules[] = {
     {.id = 500, .no = FLAG_LEADER, .to = PHASE_STAY},
     {.id = 505, .yes = FLAG_BUSY, .to = PHASE_STAY},
     {.id = 510, .yes = FLAG_MAINTENANCE, .to = PHASE_STAY},
+    // Relevo's tables are in the user's server: somebody emptied them, dropped them or restored old ones. Written again,
+    // but not while a commit would only wait. Whoever cannot says so before somebody is needed in its place.
+    {.id = 514, .no = FLAG_COOLING | FLAG_RECALLED | FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .standing = IN(STANDING_PRIMARY),
+     .sync = IN(SYNC_NONE) | IN(SYNC_ON) | IN(SYNC_OFF) | IN(SYNC_DUE) | IN(SYNC_LOOSE) | IN(SYNC_LEFT), .rows = IN(ROWS_LOST),
+     .to = PHASE_STAY, .act = ACT_RESTORE, .why = MSG_WHY_ROWS_LOST},
+    {.id = 515, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_LOST), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_GONE},
+    {.id = 516, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_ALONE), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_ALONE},
+    {.id = 517, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_OTHER), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_OTHER},
+    {.id = 518, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_UNREAD), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_UNREAD},
     {.id = 520, .standing = IN(STANDING_TWIN), .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_TWIN},
     {.id = 522, .fit = IN(FIT_ABSENT), .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_SEMISYNC_ABSENT},
     {.id = 528, .yes = FLAG_OUTLIVED, .no = FLAG_COOLING, .standing = IN(STANDING_OPEN), .view = IN(PRIMARY_CLOSED),
@@ -177,7 +190,8 @@ static bool matches(const struct rule *rule, const struct facts *facts, const st
     return (flags & rule->yes) == rule->yes && (flags & rule->no) == 0 && holds(rule->view, facts->view) &&
            holds(rule->witness, facts->witness) && holds(rule->candidate, facts->candidate) &&
            holds(rule->election, facts->election) && holds(rule->sync, facts->sync) &&
-           holds(rule->standing, node ? node->standing : 0) && holds(rule->fit, node ? node->fit : 0);
+           holds(rule->standing, node ? node->standing : 0) && holds(rule->fit, node ? node->fit : 0) &&
+           holds(rule->rows, facts->rows);
 }
 
 static struct decision decide(const struct rule *rules, size_t count, enum phase phase, const struct facts *facts,

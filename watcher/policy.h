@@ -42,6 +42,7 @@ enum flag {
     X(ACT_FENCE, "fence")                                                 \
     X(ACT_SUIT, "suit")     /* semi-sync settings that fit a replica */   \
     X(ACT_FORGET, "forget") /* an old source that a primary still has */  \
+    X(ACT_RESTORE, "restore") /* the row of its reign, on the primary */  \
     X(ACT_RESYNC, "resync") /* queue a job */                             \
     X(ACT_ALARM, "alarm")
 
@@ -64,7 +65,7 @@ enum target {
 struct rule {
     int id;
     unsigned yes, no;                                                  // enum flag
-    unsigned view, witness, candidate, election, standing, sync, fit;  // sets of 1u << value; 0: any
+    unsigned view, witness, candidate, election, standing, sync, fit, rows;  // sets of 1u << value; 0: any
     int to;                                                            // enum phase, PHASE_STAY
     enum act act;
     enum target target;

@@ -67,23 +67,23 @@ enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a
 #define PENDING                                                                                           \
     "(SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_INFO LIKE 'INSERT INTO relevo.epoch%'" \
     " AND PROCESSLIST_USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1))"
-#define RELEVO_COLUMNS(X)                                    \
+#define REIGN_COLUMNS(X)                                     \
     X("e.epoch", "epoch")                                    \
     X("e.rule", "rule")                                      \
     X("e.sync", "sync")                                      \
     X("e.primary_uuid", "primary_uuid")                      \
     X("e.primary_name", "primary_name")                      \
-    X("h.ts_ms", "ts_ms")                                    \
     X("(SELECT " REIGNS_SQL " FROM relevo.epoch)", "reigns") \
     X(PENDING, "pending")                                    \
     X(MARKED, "marked")
-#define RELEVO_TABLES                                                                                                 \
+#define REIGN_TABLES                                                                                                  \
     " FROM (SELECT 1) AS one"                                                                                         \
     " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1)" \
-    " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
+    " AS e ON TRUE"
+#define RELEVO_COLUMNS(X) REIGN_COLUMNS(X) X("h.ts_ms", "ts_ms")
+#define RELEVO_TABLES REIGN_TABLES " LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
 // A copy that is half-way may not have those tables yet.
 #define MARK_COLUMNS(X) X(MARKED, "marked")
-#define ANY_COLUMNS(X) X("COUNT(*)", "rows")
 
 struct question {
     const char *sql;
@@ -101,7 +101,7 @@ static const struct question node_question = QUESTION(NODE_COLUMNS, NODE_TABLES)
 static const struct question lossless_question = QUESTION(SEMISYNC_COLUMNS, SEMISYNC_TABLES);
 static const struct question relevo_question = QUESTION(RELEVO_COLUMNS, RELEVO_TABLES);
 static const struct question mark_question = QUESTION(MARK_COLUMNS, "");
-static const struct question any_question = QUESTION(ANY_COLUMNS, " FROM relevo.epoch");
+static const struct question reign_question = QUESTION(REIGN_COLUMNS, REIGN_TABLES);
 
 static bool ask(struct db_session *session, int64_t timeout_ms, const struct question *question, struct db_rows **ret,
                 struct err *err) {
@@ -269,16 +269,23 @@ static bool absent(const struct err *err) {
     return err->number == NO_SUCH_TABLE || err->number == NO_SUCH_SCHEMA;
 }
 
-// The other table says nothing of reigns.
-static bool no_epochs(struct db_session *session, int64_t timeout_ms) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    struct err err = {0};
-    return !ask(session, timeout_ms, &any_question, &rows, &err) && absent(&err);
+// Without the heartbeats, which say nothing of reigns, if those are not there.
+static bool ask_rows(struct db_session *session, int64_t timeout_ms, struct observation *observation,
+                     struct db_rows **ret) {
+    struct err err = {0}, without = {0};
+    if (ask(session, timeout_ms, &relevo_question, ret, &err)) {
+        return true;
+    }
+    if (!absent(&err)) {
+        return false;
+    }
+    observation->beat_absent = ask(session, timeout_ms, &reign_question, ret, &without);
+    observation->rows_absent = observation->rows_new = !observation->beat_absent && absent(&without);
+    return observation->beat_absent;
 }
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
                       struct observation *observation) {
-    struct err err = {0};
     AUTO_ROWS struct db_rows *rows = NULL;
     // Somebody may lock those tables, which costs the session: that is no half copy.
     bool known = earlier && earlier->relevo_known;
@@ -286,7 +293,7 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     if (!db_alive(session)) {
         return;
     }
-    if (ask(session, timeout_ms, &relevo_question, &rows, &err)) {
+    if (ask_rows(session, timeout_ms, observation, &rows)) {
         observation->half_rebuilt = number_of(rows, "marked") != 0;
         bool pending = number_of(rows, "pending") != 0;
         bool was_pending = earlier && earlier->row_state == ROW_PENDING;
@@ -294,7 +301,6 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
         read_relevo(rows, observation);
         return;
     }
-    observation->rows_absent = absent(&err) && no_epochs(session, timeout_ms);
     if (known && db_alive(session)) {
         observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
     }
@@ -303,6 +309,7 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
     observation->half_rebuilt = earlier->half_rebuilt;
     observation->rows_absent = earlier->rows_absent;
+    observation->beat_absent = earlier->beat_absent;
     observation->row_state = earlier->row_state;
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;

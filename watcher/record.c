@@ -48,6 +48,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_TEXT, replication_error),
     PLAIN(FIELD_BOOL, half_rebuilt),
     PLAIN(FIELD_BOOL, rows_absent),
+    PLAIN(FIELD_BOOL, beat_absent),
     PLAIN(FIELD_INT, row_state),
     PLAIN(FIELD_BOOL, relevo_known),
     PLAIN(FIELD_U64, epoch),
@@ -75,7 +76,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_I64, began_ms),
     PLAIN(FIELD_I64, at_wall_ms),
 };
-enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 34 };
+enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 35 };
 
 // What the facts do not tell; the others are found again from them.
 static const struct {

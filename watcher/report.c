@@ -131,7 +131,8 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
                  {ACT_UNSYNC, EVENT_SYNC_OFF, MSG_SYNC_OFF, false},
                  {ACT_SUIT, EVENT_REPOINTED, MSG_SUITED, false},
                  {ACT_FENCE, EVENT_FENCED, MSG_FENCED, false},
-                 {ACT_FORGET, EVENT_REPOINTED, MSG_FORGOTTEN, false}};
+                 {ACT_FORGET, EVENT_REPOINTED, MSG_FORGOTTEN, false},
+                 {ACT_RESTORE, EVENT_ALARM, MSG_ROWS_RESTORED, false}};
     const struct act_request *request = &outcome->request;
     const char *target = watcher->names[request->target];
     const char *old = node_shown(watcher, request->old);
@@ -139,7 +140,8 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
         if (kinds[i].act != request->told_as) {
             continue;
         }
-        enum severity severity = kinds[i].act == ACT_UNSYNC ? SEVERITY_WARNING : SEVERITY_INFO;
+        bool strange = kinds[i].act == ACT_UNSYNC || kinds[i].act == ACT_RESTORE;
+        enum severity severity = strange ? SEVERITY_WARNING : SEVERITY_INFO;
         report_event(watcher, kinds[i].type, severity, target, request->rule, kinds[i].msg,
                      KVS(KV("node", target), KV("primary", target), KV("replica", old),
                          KVI("took_ms", watcher->now_ms - request->decided_ms), KVI("step_ms", outcome->took_ms),

@@ -51,6 +51,7 @@ static void fill_node(const struct watcher *watcher, int node, struct node_state
     out->role = role_of(watcher, node);
     out->lag_ms = watcher->facts.nodes[node].lag_ms;
     out->diverged = watcher->facts.nodes[node].diverged;
+    out->stale = watcher->facts.nodes[node].stale;
     int64_t streamed_ms = watcher->memory.nodes[node].streamed_ms;
     int64_t sign_ms = watcher->memory.nodes[node].sign_ms;
     out->heard_ms = sign_ms ? watcher->now_wall_ms - (watcher->now_ms - sign_ms) : 0;

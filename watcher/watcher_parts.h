@@ -67,6 +67,7 @@ struct watcher {
     int sync_doubts;                   // reads in a row of a hash that says something else
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
+    char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
@@ -87,6 +88,7 @@ struct watcher {
     struct recorder *recorder;  // borrowed, may be NULL
 };
 
+enum { RULE_ASKED_SWITCHOVER = 120 };  // of policy.c
 enum { INTENT_FRESH_MS = 600000 };  // the nodes that an older one speaks of may be others by now, or hold other things
 
 // A failover that was left half-way and is to be finished.

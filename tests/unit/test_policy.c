@@ -18,6 +18,9 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         assert_row(name, rule->standing < 1u << STANDING_COUNT);
         assert_row(name, rule->sync < 1u << SYNC_COUNT);
         assert_row(name, rule->fit < 1u << FIT_COUNT);
+        assert_row(name, rule->rows < 1u << ROWS_VIEW_COUNT);
+        // What the sweep relies on: only an open primary's row is looked at, and only about the primary.
+        assert_row(name, rule->rows == 0 || rule->standing == 1u << STANDING_PRIMARY);
         assert_row(name, rule->to == PHASE_STAY || (rule->to >= 0 && rule->to < PHASE_COUNT));
         assert_row(name, rule->act < ACT_COUNT && *act_name(rule->act) != '?');
         // What the sweep relies on: only an open primary can be in step or not.
@@ -25,13 +28,13 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         // A person can read why: whatever is done, whatever the cluster is said to be.
         assert_row(name, rule->why != MSG_NONE || (of_node && rule->act == ACT_NONE));
         bool on_node = rule->act == ACT_FENCE || rule->act == ACT_FORGET || rule->act == ACT_RESYNC ||
-                       rule->act == ACT_ALARM || rule->act == ACT_SUIT;
+                       rule->act == ACT_ALARM || rule->act == ACT_SUIT || rule->act == ACT_RESTORE;
         if (of_node) {
             assert_row(name, rule->to == PHASE_STAY && rule->target == TARGET_NONE);
             assert_row(name, rule->act == ACT_NONE || (on_node && (rule->standing || rule->fit)));
             assert_row(name, (rule->witness | rule->candidate | rule->election) == 0);
         } else {
-            assert_row(name, !on_node && (rule->standing | rule->fit) == 0);
+            assert_row(name, !on_node && (rule->standing | rule->fit | rule->rows) == 0);
             assert_row(name, (rule->act == ACT_NONE) == (rule->target == TARGET_NONE));
             assert_row(name, rule->act == ACT_NONE || rule->view);  // no act without knowing how the primary is
             // What the sweep relies on: nothing else is asked when nobody is recorded.
@@ -364,6 +367,42 @@ static const struct node_example {
     {0, "the primary itself", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
 };
 
+// The row of the open primary's reign, which somebody removed.
+static const struct rows_example {
+    int rule;
+    const char *name;
+    enum standing standing;
+    enum primary_view view;
+    unsigned flags;
+    enum fit fit;
+    enum sync_view sync;
+    enum rows_view rows;
+} rows_examples[] = {
+    {514, "the row of its reign is gone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {514, "the same, it waits", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_ON, ROWS_LOST},
+    {514, "the same, it goes on alone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_OFF, ROWS_LOST},
+    {514, "the same, others keep up", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_DUE, ROWS_LOST},
+    {514, "the same, it does not wait as recorded", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_LOOSE, ROWS_LOST},
+    {514, "the same, the mode is being left", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_LEFT, ROWS_LOST},
+    {514, "the same, without plugins", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, FIT_ABSENT, SYNC_OFF, ROWS_LOST},
+    {515, "the same, it waits in vain", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_STUCK, ROWS_LOST},
+    {515, "the same, tried a moment ago", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, the record may be old", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, a half-opened node away", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, the primary is not open", STANDING_PRIMARY, PRIMARY_DEAD, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {516, "gone there alone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_ALONE},
+    {517, "another cluster's row", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE, ROWS_OTHER},
+    {518, "a locked table", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_UNREAD},
+    {510, "gone, maintenance", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0, SYNC_NONE, ROWS_LOST},
+    {505, "gone, busy", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_BUSY, 0, SYNC_NONE, ROWS_LOST},
+    {500, "gone, another leads", STANDING_PRIMARY, PRIMARY_OPEN, FLAG_SETTLED, 0, SYNC_NONE, ROWS_LOST},
+    {0, "the row is there", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_KEPT},
+    {0, "gone on the primary: no business of a replica", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {0, "gone there alone: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_ALONE},
+    {0, "another cluster's row: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_OTHER},
+    {0, "a locked table: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_UNREAD},
+};
+
 static void each_example_meets_its_rule(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(examples); i++) {
@@ -375,6 +414,13 @@ static void each_example_meets_its_rule(void **state) {
     for (size_t i = 0; i < COUNT_OF(node_examples); i++) {
         const struct node_example *it = &node_examples[i];
         struct decision got = decide_fit(it->standing, it->fit, it->view, it->flags, it->sync);
+        if (got.rule != it->rule) {
+            fail_msg("row \"%s\": rule %d instead of %d", it->name, got.rule, it->rule);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(rows_examples); i++) {
+        const struct rows_example *it = &rows_examples[i];
+        struct decision got = decide_rows(it->standing, it->fit, it->view, it->flags, it->sync, it->rows);
         if (got.rule != it->rule) {
             fail_msg("row \"%s\": rule %d instead of %d", it->name, got.rule, it->rule);
         }
@@ -399,6 +445,9 @@ static void every_rule_has_an_example(void **state) {
         size_t met = 0;
         for (size_t j = 0; j < COUNT_OF(node_examples); j++) {
             met += node_examples[j].rule == rules[i].id ? 1 : 0;
+        }
+        for (size_t j = 0; j < COUNT_OF(rows_examples); j++) {
+            met += rows_examples[j].rule == rules[i].id ? 1 : 0;
         }
         if (met == 0) {
             fail_msg("rule %d has no example", rules[i].id);

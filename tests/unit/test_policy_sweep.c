@@ -81,6 +81,7 @@ static const char *wrong_act(const struct situation *at, const struct decision *
         case ACT_FENCE:
         case ACT_SUIT:
         case ACT_FORGET:
+        case ACT_RESTORE:
         case ACT_RESYNC:
         case ACT_ALARM:
         case ACT_COUNT:
@@ -232,6 +233,33 @@ static void nobody_is_made_to_acknowledge_beside_a_rival(void **state) {
     }
 }
 
+// A row of a reign is written on the primary alone, while it is open and nobody else may reign, by the one who leads.
+static void a_reign_is_written_again_only_where_it_goes_on(void **state) {
+    (void)state;
+    static const unsigned stops[] = {FLAG_LEADER,  FLAG_BUSY,      FLAG_MAINTENANCE,
+                                     FLAG_COOLING, FLAG_UNCERTAIN, FLAG_RECALLED};
+    for (unsigned n = 0; n < (1u << COUNT_OF(stops)) * PRIMARY_VIEW_COUNT * STANDING_COUNT * SYNC_COUNT * ROWS_VIEW_COUNT;
+         n++) {
+        unsigned flags = FLAG_SETTLED, rest = n >> COUNT_OF(stops);
+        for (size_t i = 0; i < COUNT_OF(stops); i++) {
+            flags |= n & 1u << i ? stops[i] : 0;
+        }
+        enum primary_view view = (enum primary_view)(rest % PRIMARY_VIEW_COUNT);
+        enum standing standing = (enum standing)(rest / PRIMARY_VIEW_COUNT % STANDING_COUNT);
+        enum sync_view sync = (enum sync_view)(rest / PRIMARY_VIEW_COUNT / STANDING_COUNT % SYNC_COUNT);
+        enum rows_view rows = (enum rows_view)(rest / PRIMARY_VIEW_COUNT / STANDING_COUNT / SYNC_COUNT);
+        struct decision got = decide_rows(standing, FIT_NONE, view, flags, sync, rows);
+        bool may = view == PRIMARY_OPEN && standing == STANDING_PRIMARY && sync != SYNC_STUCK && rows == ROWS_LOST &&
+                   flags == LEADS;
+        bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE));
+        bool told = !quiet && standing == STANDING_PRIMARY && rows > ROWS_KEPT;
+        if ((got.act == ACT_RESTORE) != may || (told && got.act != ACT_RESTORE && got.act != ACT_ALARM)) {
+            fail_msg("rule %d: %s the row, primary %s, node %s, sync %s, rows %s, flags 0x%x", got.rule, act_name(got.act),
+                     primary_view_name(view), standing_name(standing), sync_view_name(sync), rows_view_name(rows), flags);
+        }
+    }
+}
+
 static void nodes_are_repaired_only_when_that_is_safe(void **state) {
     (void)state;
     static const unsigned stops[] = {FLAG_LEADER, FLAG_BUSY, FLAG_MAINTENANCE, FLAG_COOLING};
@@ -273,6 +301,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_decided_that_may_not_be),
         cmocka_unit_test(nothing_is_done_by_whoever_may_not),
         cmocka_unit_test(nobody_is_made_to_acknowledge_beside_a_rival),
+        cmocka_unit_test(a_reign_is_written_again_only_where_it_goes_on),
         cmocka_unit_test(nodes_are_repaired_only_when_that_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,7 @@ NAMES(election)
 NAMES(standing)
 NAMES(sync_view)
 NAMES(fit)
+NAMES(rows_view)
 
 // "dead, silent" for a set of values.
 static char *set_text(unsigned set, const char *(*word)(unsigned)) {
@@ -105,6 +106,7 @@ static char *when_text(const struct rule *rule) {
     put_condition(&when, "acknowledgements", rule->sync, sync_view_word);
     put_condition(&when, "node", rule->standing, standing_word);
     put_condition(&when, "its semi-sync settings", rule->fit, fit_word);
+    put_condition(&when, "the row of its reign", rule->rows, rows_view_word);
     for (size_t i = 0; i < COUNT_OF(flag_names); i++) {
         if ((rule->yes | rule->no) & flag_names[i].flag) {
             put(&when, "%s%s%s", *when.text ? "; " : "", rule->no & flag_names[i].flag ? "**not** " : "",

@@ -285,7 +285,7 @@ static void tables_that_are_not_there_are_no_secret(void **state) {
 }
 
 // Without the heartbeats the rows cannot be read together, but those that tell of reigns are there.
-static void heartbeats_that_are_not_there_tell_nothing(void **state) {
+static void heartbeats_that_are_not_there_hide_no_reign(void **state) {
     (void)state;
     server.mark = unmarked;
     server.relevo = reign;
@@ -293,7 +293,11 @@ static void heartbeats_that_are_not_there_tell_nothing(void **state) {
     server.fails_only = "relevo.heartbeat";
     AUTO_OBSERVATION struct observation *it = observation_new();
     probe_ask_relevo(NULL, 1000, NULL, it);
-    assert_false(it->relevo_known || it->rows_absent);
+    assert_true(it->relevo_known && it->beat_absent && !it->rows_absent);
+    assert_int_equal(it->heartbeat_ms, 0);
+    AUTO_OBSERVATION struct observation *later = observation_new();
+    probe_keep_relevo(it, later);
+    assert_true(later->beat_absent);
 }
 
 // A look that finds it gone may have read the rows a moment before it came.
@@ -362,7 +366,7 @@ static void a_server_that_does_not_say_who_is_there_is_not_used(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_primary_has_no_receiver, set_up),
-        cmocka_unit_test_setup(heartbeats_that_are_not_there_tell_nothing, set_up),
+        cmocka_unit_test_setup(heartbeats_that_are_not_there_hide_no_reign, set_up),
         cmocka_unit_test_setup(a_row_that_is_being_written_may_turn_up_yet, set_up),
         cmocka_unit_test_setup(an_unreadable_set_is_no_empty_one, set_up),
         cmocka_unit_test_setup(an_error_is_told_from_death, set_up),
