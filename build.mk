@@ -12,7 +12,7 @@ CC ?= gcc
 # in them is a link error.
 PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line settings settings_value doc state state_fields event \
             command session_pins) \
-        $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease observation policy record replay) \
+        $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease needs observation policy record replay) \
         $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally undo undo_write ddl ddl_table rowtext) \
         $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell) \
         dashboard/snapshot
@@ -131,7 +131,7 @@ unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
 # The model and the files of the watcher are compiled apart from the services' objects.
 SIM_SEEDS ?= 1 3000
 SIM_SECONDS ?= 25
-SIM_REAL := common/event_row common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox watcher_main),$(WATCHER))
+SIM_REAL := common/event_row common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox inspect watcher_main),$(WATCHER))
 SIM_MODEL := $(patsubst %.c,%,$(wildcard tests/sim/*.c))
 SIM_OBJECTS := $(patsubst %,$(OUT)/sim/%.o,$(SIM_REAL) $(SIM_MODEL))
 $(OUT)/sim/%.o: %.c

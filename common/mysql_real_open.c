@@ -60,6 +60,7 @@ static enum err_kind kind_of(unsigned number) {
         case ER_PROCACCESS_DENIED_ERROR:
         case ER_ACCOUNT_HAS_BEEN_LOCKED:
         case ER_MUST_CHANGE_PASSWORD_LOGIN:
+        case ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK:
         case ER_HOST_IS_BLOCKED:
         case ER_HOST_NOT_PRIVILEGED:
         case ER_SECURE_TRANSPORT_REQUIRED:

@@ -13,6 +13,9 @@
 // there and takes it away; the watcher promotes nobody who has it.
 #define REBUILD_SCHEMA "relevo_rebuild"
 
+// Made by compose/mysql/initdb on every node: BACKUP_ADMIN and nothing else, with the replication password.
+#define CLONE_USER "relevo_clone"
+
 // Over rows of relevo.epoch: the same number on whoever has the same reigns. A server that was rewound gives the
 // numbers of what was undone to new transactions, and a replica that kept the old ones is never sent those: MySQL sees
 // nothing. The first of them is the row of the reign in which they were made, so that such a replica lacks a row.

@@ -108,10 +108,13 @@ static json_t *candidate_json(const struct api_world *world, const struct node_s
     enum msg against = obstacle(state, node);
     json_t *json = json_object();
     json_object_set_new(json, "node", api_string(node->name));
-    json_object_set_new(json, "able", json_boolean(against == MSG_NONE));
-    json_object_set_new(
-        json, "says",
-        api_message(against == MSG_NONE ? MSG_VERDICT_NODE_ABLE : against, lang, KVS(KV("node", node->name))));
+    enum msg lack = msg_parse(node->lack_msg);
+    const struct kv *values = KVS(KV("node", node->name), KV("account", node->lack_account), KV("what", node->lack_what),
+                                  KV("mend", node->lack_mend));
+    enum msg says = against != MSG_NONE ? against : node->unable ? lack : MSG_VERDICT_NODE_ABLE;
+    json_object_set_new(json, "able", json_boolean(says == MSG_VERDICT_NODE_ABLE));
+    json_object_set_new(json, "says", api_message(says, lang, values));
+    json_object_set_new(json, "lacks", lack == MSG_NONE ? json_null() : api_message(lack, lang, values));
     json_object_set_new(json, "missing", api_or_null(missing(state_node(state, state->primary), node)));
     json_object_set_new(json, "lag_ms", api_or_null(node->lag_ms));
     json_object_set_new(json, "vouches", json_boolean(vouches(state, node)));

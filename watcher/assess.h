@@ -29,6 +29,7 @@
     X(CANDIDATE_BROKEN, "broken")     /* its applier stopped with an error */               \
     X(CANDIDATE_STALE, "stale")       /* it lost the stream long before the primary died */ \
     X(CANDIDATE_UNSYNCED, "unsynced") /* lossless: the primary may have gone on alone */    \
+    X(CANDIDATE_UNABLE, "unable")     /* forecast only: our account there lacks a login or a privilege */ \
     X(CANDIDATE_UNPROVEN, "unproven") /* lossless: too few vouch that they hold all that was acknowledged */
 
 #define PRIMARY_VIEWS(X)                                                                \

@@ -124,6 +124,9 @@ static const struct rule cluster_rules[] = {
      .why = MSG_WHY_CANDIDATE_UNPROVEN},
     {.id = 206, .view = GONE, .candidate = IN(CANDIDATE_BROKEN), .to = PHASE_NO_PRIMARY,
      .why = MSG_WHY_CANDIDATE_BROKEN},
+    // Of the forecast alone: when it comes to it the promotion is tried, for somebody may have mended that.
+    {.id = 207, .view = GONE, .candidate = IN(CANDIDATE_UNABLE), .to = PHASE_NO_PRIMARY,
+     .why = MSG_WHY_CANDIDATE_UNABLE},
     {.id = 208, .view = GONE, .candidate = IN(CANDIDATE_STALE), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_CANDIDATE_STALE},
     // A server that shuts down feeds its replicas to the last: that they still stream is no sign of life.
     {.id = 209, .view = IN(PRIMARY_CLOSING), .witness = IN(WITNESS_LOST) | IN(WITNESS_STREAMS),

@@ -308,6 +308,7 @@ static void tick(void *arg) {
     set_pace(watcher);
     report_nodes(watcher);
     report_health(watcher);
+    report_lacks(watcher);
     report_state(watcher);
 }
 
@@ -359,6 +360,7 @@ struct watcher *watcher_start(const struct settings *settings, struct loop *loop
     watcher->journal = journal_start(settings);
     watcher->event_writer = event_writer_start(settings);
     watcher->observe = observe_start(settings, loop, id);
+    watcher->inspect = inspect_start(settings, watcher->observe, loop);
     watcher->actor = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->inbox = inbox_start(settings, loop);
@@ -399,6 +401,7 @@ void watcher_stop(struct watcher *watcher) {
     actor_stop(watcher->repairer);
     journal_stop(watcher->journal);
     event_writer_stop(watcher->event_writer);
+    inspect_stop(watcher->inspect);
     observe_stop(watcher->observe);
     publish_stop(watcher->publish);
     ship_stop(watcher->ship, 1000);

@@ -6,6 +6,7 @@
 #include "watcher/act.h"
 #include "watcher/event_writer.h"
 #include "watcher/inbox.h"
+#include "watcher/inspect.h"
 #include "watcher/journal.h"
 #include "watcher/publish.h"
 #include "watcher/recorder.h"
@@ -28,6 +29,7 @@ struct watcher {
     struct publish *publish;
     struct journal *journal;
     struct event_writer *event_writer;
+    struct inspect *inspect;
     struct inbox *inbox;
     struct ship *ship;
     char names[NODE_MAX][NODE_NAME_SIZE];
@@ -82,6 +84,9 @@ struct watcher {
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told
+    struct lacks lacks[NODE_MAX];  // as told
+    int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
+    char lacks_primary[NODE_NAME_SIZE];
     unsigned idle_events;    // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
@@ -138,6 +143,11 @@ void report_health(struct watcher *watcher);                                    
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas
+
+// report_lacks.c
+void report_lacks(struct watcher *watcher);  // what accounts and settings lack, and that it was mended
+void report_lack(const struct watcher *watcher, int node, char *out, size_t size_bytes);  // the worst, "" if nothing
+bool report_unable(const struct watcher *watcher, int node);  // the node lacks what a promotion needs
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it

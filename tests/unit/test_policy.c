@@ -83,6 +83,8 @@ static const struct example {
     {180, "asked, only missed", {PRIMARY_MISSED, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {190, "asked, still streams", {PRIMARY_DEAD, WITNESS_STREAMS, CANDIDATE_READY, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {202, "asked, nobody can", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_NONE, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
+    {207, "its account lacks a privilege", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_UNABLE, 0, LEADS, 0}},
+    {200, "the same, nobody confirms", {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_UNABLE, 0, LEADS, 0}},
     {208, "asked, stale", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_STALE, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {193,
      "asked, a half-opened node away",
