@@ -124,7 +124,9 @@ enum {
     RETRY_PATIENCE_MS = 8000,     // MySQL reconnects by itself; past this it is adrift
     SHUT_PATIENCE_MS = 1000,      // a primary that closed and does not stop within this is opened again
     FORK_PATIENCE_MS = 3000,      // rows of relevo.epoch that differ for less are being edited by somebody
-    ROWS_PATIENCE_MS = 1000,      // a row that is gone for less may be on its way, or being restored by somebody
+    // A row that is gone for less may be on its way, or being restored by somebody. And a heartbeat has come through, if
+    // the replicas still have the row because it is gone on the primary alone.
+    ROWS_PATIENCE_MS = 2500,
     UNREAD_PATIENCE_MS = 10000,   // ... and a table that cannot be read is locked for a moment
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long

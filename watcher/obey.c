@@ -163,7 +163,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node]) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision->act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
+    } else if (decision->act == ACT_ALARM && watcher->repairing != node && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
         watcher->alarm_ms[node] = watcher->now_ms;
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
