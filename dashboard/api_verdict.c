@@ -176,8 +176,10 @@ static json_t *loses_json(const struct cluster_state *state, const struct node_s
 // The watcher decided this, by its own rules, from its own facts; null before it has, or without a primary.
 static json_t *forecast_json(const struct api_world *world, enum lang lang) {
     const struct cluster_state *state = &world->snapshot->state;
-    if (state->forecast_rule == 0 || *state->primary == '\0') {
-        return json_null();
+    const struct node_state *primary = state_node(state, state->primary);
+    bool gone = primary && primary->outcome != PROBE_NONE && !probe_answered(primary->outcome);
+    if (state->forecast_rule == 0 || *state->primary == '\0' || gone) {
+        return json_null();  // it is no question any more
     }
     const struct node_state *heir = state_node(state, state->forecast_node);
     char why[NODE_WHY_SIZE];

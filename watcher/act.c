@@ -127,6 +127,7 @@ static void *run(void *arg) {
             perform(&actor->context, &outcome.request, &outcome);
         }
         outcome.took_ms = clock_mono_ms() - began_ms;
+        outcome.err = outcome.ok ? (struct err){0} : outcome.err;  // of a step that another way was found around
 
         pthread_mutex_lock(&actor->lock);
         actor->outcome = outcome;

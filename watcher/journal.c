@@ -231,9 +231,9 @@ void journal_point(struct journal *journal, const char *name, const char *addres
     pthread_mutex_unlock(&journal->lock);
 }
 
-unsigned journal_idle_events(struct journal *journal) {
+unsigned journal_idle_events(struct journal *journal, const char *uuid) {
     pthread_mutex_lock(&journal->lock);
-    unsigned count = journal->idle_events;
+    unsigned count = text_equal(journal->newest.uuid, uuid) ? journal->idle_events : 0;
     pthread_mutex_unlock(&journal->lock);
     return count;
 }

@@ -235,6 +235,6 @@ void judge_finished(struct watcher *watcher, const struct act_outcome *outcome) 
     report_event(watcher, EVENT_COMMAND_FINISHED, outcome->ok ? SEVERITY_INFO : SEVERITY_WARNING,
                  request->target >= 0 ? watcher->names[request->target] : "", request->rule,
                  outcome->ok ? MSG_COMMAND_FINISHED : MSG_COMMAND_FAILED,
-                 KVS(KV("action", act_name(request->act)), KV("id", request->command_id),
-                     KV("result", outcome->ok ? "ok" : "failed"), KV("reason", outcome->err.text)));
+                 KVS(KV("action", request->act == ACT_PROMOTE ? command_action_name(COMMAND_FAILOVER) : act_name(request->act)),
+                     KV("id", request->command_id), KV("result", outcome->ok ? "ok" : "failed"), KV("reason", outcome->err.text)));
 }

@@ -53,6 +53,7 @@ static const struct rule cluster_rules[] = {
      .why = MSG_WHY_STUCK_UNCERTAIN},
     {.id = 128, .yes = FLAG_MAINTENANCE, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
      .act = ACT_UNSYNC, .target = TARGET_PRIMARY, .why = MSG_WHY_SYNC_STUCK},
+    {.id = 129, .yes = FLAG_MAINTENANCE, .view = GONE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE_GONE},
     {.id = 130, .yes = FLAG_MAINTENANCE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE},
 
     // Nobody is recorded as primary: a new cluster, or Redis and MySQL both forgot.

@@ -67,7 +67,10 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
     if (!phase_changed) {
         return;
     }
-    enum severity severity = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER ? SEVERITY_ERROR
+    bool gone = facts->view == PRIMARY_DEAD || facts->view == PRIMARY_SILENT || facts->view == PRIMARY_CLOSING;
+    bool frozen_dead = decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
+    bool bad = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER || frozen_dead;
+    enum severity severity = bad ? SEVERITY_ERROR
                              : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN    ? SEVERITY_WARNING
                                                                                                       : SEVERITY_INFO;
     const struct kv *line = KVS(KV("phase", phase_name(decision->phase)), KV("from", phase_name(watcher->state.phase)),
@@ -222,7 +225,7 @@ void report_nodes(struct watcher *watcher) {
 }
 
 static void report_idle_events(struct watcher *watcher) {
-    unsigned count = journal_idle_events(watcher->journal);
+    unsigned count = journal_idle_events(watcher->journal, watcher->state.primary_uuid);
     bool told = watcher->idle_epoch == watcher->state.epoch && watcher->idle_events == count;
     if (count == 0 || told) {  // once in a reign
         return;

@@ -238,24 +238,25 @@ static void idle_events_outlast_a_short_absence(void **state) {
     wait_for(&world.rests);
     point(B);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);  // A took B's place, and was not pointed at yet
     a_second_passes();
     wait_for(&world.rests);
     point_nowhere();
     wait_for(&world.rests);
     point(B);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
     assert_int_equal(world.node[B].counts, 1);
     // In the meantime it was another's turn, for so short that the session to it is still there.
     point_nowhere();
     hold_a_beat(B);
     point(A);
-    assert_int_equal(journal_idle_events(journal), 0);
+    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);
     point(B);
     let_go(false);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
     assert_int_equal(beats(A), 0);
 }
 
@@ -268,11 +269,11 @@ static void idle_events_are_those_of_the_primary_of_now(void **state) {
     let_go(false);  // only now are B's counted
     wait_for(&world.rests);
     assert_int_equal(beats(A), 1);
-    assert_int_equal(journal_idle_events(journal), 0);
+    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);
     idle_events(A, "4");  // it did not tell; it is asked again with the next heartbeat
     a_second_passes();
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal), 4);
+    assert_int_equal(journal_idle_events(journal, "uuid-a"), 4);
 }
 
 static void a_heartbeat_that_failed_elsewhere_is_not_told_of_the_primary_of_now(void **state) {
