@@ -38,9 +38,18 @@ def test_what_lacks_is_told_in_normal_and_when_it_is_mended(cluster):
     assert dead["would_fail_over"] is False and dead["rule"] == 207 and "SYSTEM_VARIABLES_ADMIN" in dead["why"], dead
     assert cluster.is_normal(A)
 
+    # A watcher whose sessions are new cannot fence: nothing was closed, and it says so.
+    cluster.docker("restart", "-t", "5", "db-watcher")
+    mark = cluster.mark()
+    cluster.wait_normal(A)
+    cluster.ask({"action": "switchover", "node": B}, timeout=60)
+    told = cluster.wait_event(mark, type="ABORTED")["why"]
+    assert "stays closed" not in told and cluster.writable(A), told
+    cluster.wait_normal(A)
+
     mark = cluster.mark()
     password = cluster.env["RELEVO_CONTROL_PASSWORD"]
-    cluster.root(A, "GRANT SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.* TO relevo@'%' WITH GRANT OPTION;"
+    cluster.root(A, "GRANT SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.* TO relevo@'%';"
                     f" ALTER USER repl@'%' IDENTIFIED BY '{cluster.env['RELEVO_REPL_PASSWORD']}' PASSWORD EXPIRE NEVER;"
                     " ALTER USER relevo_clone@'%' ACCOUNT UNLOCK; ALTER USER relevo@'%' PASSWORD EXPIRE;")
     cluster.root(B, "SET GLOBAL binlog_row_image = FULL;")
@@ -54,8 +63,17 @@ def test_what_lacks_is_told_in_normal_and_when_it_is_mended(cluster):
     mended = cluster.events(mark, type="ALARM", node=B, severity="info")
     assert len(mended) >= 5, mended
     assert cluster.is_normal(A)
-    # And it was no empty promise.
+    # In maintenance a dead primary is told as what it is, and the way on is named and works.
+    cluster.command("maintenance on")
+    wait_until(lambda: cluster.phase() == "FROZEN", 10, "maintenance")
+    mark = cluster.mark()
     cluster.docker("kill", A)
+    told = wait_until(lambda: cluster.events(mark, type="PHASE", rule=129), 20, "nobody takes writes")[0]
+    assert told["severity"] == "error" and verdict()["why"].startswith(f"nobody takes writes: {A} does not answer")
+    assert "failover" in [way["command"] for way in verdict()["ways"]] and verdict()["if_dead"] is None
+    # And what the verdict said was no empty promise.
+    wait_until(lambda: cluster.ask({"action": "failover", "node": B})[-1]["type"] == "COMMAND_FINISHED", 20, "a failover")
     cluster.wait_primary(B)
+    cluster.command("maintenance off")
     cluster.docker("start", A)
     cluster.wait_normal()

@@ -163,6 +163,9 @@ static size_t granted_by_script(const char *account, char lines[][2000], size_t 
         bool all = strcmp(what, "*.*") == 0;
         (void)text_copy(schema, sizeof schema, *what == '`' ? what + 1 : what);
         schema[strcspn(schema, "`.")] = '\0';
+        if (strcmp(schema, "$mark") == 0) {
+            (void)text_copy(schema, sizeof schema, "relevo\\_rebuild");
+        }
         (void)snprintf(lines[count++], 2000, all ? "%s ON *.* TO x" : "%s ON `%s`.* TO x", at, schema);
     }
     return count;
