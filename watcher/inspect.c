@@ -16,6 +16,7 @@ enum {
     GRANTS_MAX = 200,
     CLIENT_FIRST = 2000,  // errors of the client's own: the server did not speak
     CLIENT_LAST = 2999,
+    OFFLINE = 3032,
 };
 
 struct inspect {
@@ -41,7 +42,8 @@ static bool log_in(const struct inspect *inspect, int node, const char *user, co
     struct db_login login = {
         .address = *numeric ? numeric : address->name, .port = address->port, .user = user, .password = password};
     enum probe_outcome outcome = db_open(&login, CONNECT_MS, ret, err);
-    bool by_server = err->kind == ERR_FAILED && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
+    // One that is offline turns away everybody but us: that is no fault of the account.
+    bool by_server = err->kind == ERR_FAILED && err->number != OFFLINE && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
     return outcome == PROBE_OK || outcome == PROBE_DENIED || by_server;
 }
 

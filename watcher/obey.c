@@ -182,3 +182,17 @@ void obey_repairs(struct watcher *watcher) {
         }
     }
 }
+
+// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is tried.
+void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome) {
+    bool restore = outcome->request.act == ACT_RESTORE;
+    if (restore) {
+        (void)text_copy(watcher->rows_reason, sizeof watcher->rows_reason, outcome->err.text);
+    }
+    if (restore && outcome->ok) {
+        watcher->memory.rows = ROWS_NONE;  // looked at anew
+    }
+    if (!restore || outcome->ok) {
+        report_outcome(watcher, outcome);
+    }
+}

@@ -118,20 +118,6 @@ static void take_sync(struct watcher *watcher, const struct act_outcome *outcome
     report_outcome(watcher, outcome);
 }
 
-// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is tried.
-static void take_repair(struct watcher *watcher, const struct act_outcome *outcome) {
-    bool restore = outcome->request.act == ACT_RESTORE;
-    if (restore) {
-        (void)text_copy(watcher->rows_reason, sizeof watcher->rows_reason, outcome->err.text);
-    }
-    if (restore && outcome->ok) {
-        watcher->memory.rows = ROWS_NONE;  // looked at anew
-    }
-    if (!restore || outcome->ok) {
-        report_outcome(watcher, outcome);
-    }
-}
-
 static void take_outcomes(struct watcher *watcher) {
     struct act_outcome outcome;
     bool taken = actor_take(watcher->actor, &outcome);
@@ -171,7 +157,7 @@ static void take_outcomes(struct watcher *watcher) {
         look_again(watcher, &outcome.request);
         watcher->repairing = -1;
         watcher->node_wait_ms[outcome.request.target] = watcher->now_ms + (outcome.ok ? 0 : COOLING_MS);
-        take_repair(watcher, &outcome);
+        obey_repaired(watcher, &outcome);
     }
 }
 

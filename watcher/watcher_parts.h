@@ -120,6 +120,7 @@ void intent_clear(struct watcher *watcher);  // once a primary serves
 // obey.c
 void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
 void obey_repairs(struct watcher *watcher);                                    // decides and does what the nodes need
+void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome);  // what came of one
 
 // judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.
 void judge_command(struct watcher *watcher, const char *bytes, size_t length_bytes);
