@@ -29,8 +29,9 @@ static const struct setting settings_table[] = {
      .kind = &setting_nodes,
      .services = ALL,
      .fallback = "mysql-primary:3306,mysql-replica:3306",
-     .allowed = "1 to 9 different host[:port], by commas",
-     .help = {"los servidores MySQL", "the MySQL servers"}},
+     .allowed = "1 to 9 of name[:port] or name=address[:port], each with or without /repl=address[:port], by commas",
+     .help = {"los servidores MySQL: nombre, dirección y, si es otra, la de la replicación",
+              "the MySQL servers: name, address and, if that is another, the one for replication"}},
     {.name = "RELEVO_PREFERRED",
      MEMBER(preferred),
      .kind = &setting_host_name,
@@ -351,7 +352,7 @@ bool settings_load(enum service service, const char *const *environment, struct 
     return ok;
 }
 
-#define SHOWN_SIZE 1024
+#define SHOWN_SIZE 6000  // nine nodes with two long names each
 
 static void shown(const struct setting *setting, const struct settings *settings, char out[SHOWN_SIZE]) {
     if (setting->secret) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -151,6 +152,7 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
         return false;
     }
     facts.method = job->state.method;
+    facts.donor_v6 = address_is_v6(node_source_host(donor->at));
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
     *ret = plan_choose(&facts);
     if (ret->taken.rung == RUNG_CLONE) {  // only now: it reads all names of the data dictionary

@@ -33,6 +33,7 @@ REFUSES(other_platform, !f->same_platform)
 REFUSES(other_layout, !f->same_layout)
 REFUSES(small_packet, f->packet_too_small)
 REFUSES(odd_names, f->names_break_clone)
+REFUSES(donor_v6, f->donor_v6)
 REFUSES(dump_failed, f->failed[RUNG_DUMP])
 #undef REFUSES
 
@@ -72,6 +73,7 @@ static const struct rule {
     {36, RUNG_CLONE, other_platform, MSG_PLAN_OTHER_PLATFORM},
     {37, RUNG_CLONE, other_layout, MSG_PLAN_OTHER_LAYOUT},
     {38, RUNG_CLONE, small_packet, MSG_PLAN_SMALL_PACKET},
+    {42, RUNG_CLONE, donor_v6, MSG_PLAN_DONOR_V6},
     {41, RUNG_CLONE, odd_names, MSG_PLAN_ODD_NAMES},
     {39, RUNG_CLONE, clone_failed, MSG_PLAN_FAILED_ALREADY},
     {40, RUNG_CLONE, NULL, MSG_PLAN_CLONE},

@@ -27,6 +27,7 @@ struct plan_facts {
     bool same_layout;             // page size, data files, name case, character set
     bool packet_too_small;        // max_allowed_packet under 2 MB on either side
     bool names_break_clone;       // the server forgets to quote a name with a backquote, and CLONE ends half-way
+    bool donor_v6;                // its address is an IPv6 literal, which CLONE does not take
     bool failed[JOB_RUNG_COUNT];  // tried by this job, and failed in a way that the next rung may mend
 };
 

@@ -251,7 +251,7 @@ static enum standing judge_standing(const struct view *view, int node) {
     if (!it->super_read_only) {
         return STANDING_LOOSE;
     }
-    if (!assess_follows_primary(view, node) || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
+    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
         it->half_rebuilt) {
         return STANDING_ADRIFT;  // offline without a job, or marked: a copy into it was left half-way
     }

@@ -42,6 +42,7 @@ static const struct field fields[] = {
     WORD(thread, receiver),
     WORD(thread, applier),
     PLAIN(FIELD_NAME, source_host),
+    PLAIN(FIELD_BOOL, source_moved),
     PLAIN(FIELD_NAME, source_uuid),
     PLAIN(FIELD_INT, receiver_errno),
     PLAIN(FIELD_INT, applier_errno),
@@ -75,7 +76,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_I64, began_ms),
     PLAIN(FIELD_I64, at_wall_ms),
 };
-enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 34 };
+enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 35 };
 
 // What the facts do not tell; the others are found again from them.
 static const struct {

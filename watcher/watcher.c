@@ -186,6 +186,9 @@ static void point_journal_at(struct watcher *watcher, int primary) {
     (void)text_copy(target.name, sizeof target.name, watcher->names[primary]);
     (void)text_copy(target.uuid, sizeof target.uuid, watcher->state.primary_uuid);
     observe_address(watcher->observe, (size_t)primary, target.address, sizeof target.address);
+    if (!*target.address) {
+        (void)text_copy(target.address, sizeof target.address, node_host(&watcher->settings->nodes[primary]));
+    }
     journal_point(watcher->journal, target.name, target.address, target.port, target.uuid, watcher->state.epoch);
     event_writer_point(watcher->event_writer, &target);
 }

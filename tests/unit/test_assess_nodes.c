@@ -57,6 +57,11 @@ static void a_node_stands_by_what_it_shows(void **state) {
     b->applier = THREAD_OFF;
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
     b->applier = THREAD_ON;
+    b->source_moved = true;  // it streams, from an address that is configured no more: it is turned to the new one
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_READY);
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);
+    b->source_moved = false;
     b->half_rebuilt = true;
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);  // whatever it streams
     b->half_rebuilt = false;

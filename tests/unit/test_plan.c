@@ -54,6 +54,7 @@ static const struct row {
     {"other platform", {UNFIT}, {NOT(same_platform)}, RUNG_DUMP, 54, 14, 36},
     {"other layout", {UNFIT}, {NOT(same_layout)}, RUNG_DUMP, 54, 14, 37},
     {"small packets", {UNFIT, .packet_too_small = true}, {0}, RUNG_DUMP, 54, 14, 38},
+    {"a donor by an IPv6 address", {UNFIT, .donor_v6 = true}, {0}, RUNG_DUMP, 54, 14, 42},
     {"names with a backquote", {UNFIT, .names_break_clone = true}, {0}, RUNG_DUMP, 54, 14, 41},
     {"no donor", {UNFIT}, {NOT(donor)}, RUNG_DUMP, 54, 14, 32},
     {"clone failed", {UNFIT, .failed[RUNG_CLONE] = true}, {0}, RUNG_DUMP, 54, 14, 39},
