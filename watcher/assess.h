@@ -201,6 +201,11 @@ struct facts {
 // *state (epoch, primary, primary_uuid) and returns true if a row is newer than the hash: Redis lost its memory.
 bool assess_record(struct cluster_state *state, struct observation *const observations[], int count);
 
+// A server is known by its uuid. If it bears another name now than the record says, the record takes that name: true. Not
+// while the old name may still be its own, nor if several servers have that uuid.
+bool assess_rename(struct cluster_state *state, struct observation *const observations[],
+                   const char (*names)[NODE_NAME_SIZE], int count);
+
 struct assess_input {
     int64_t now_ms;
     int64_t silent_ms;

@@ -149,6 +149,24 @@ bool assess_record(struct cluster_state *state, struct observation *const observ
     return newer;
 }
 
+bool assess_rename(struct cluster_state *state, struct observation *const observations[],
+                   const char (*names)[NODE_NAME_SIZE], int count) {
+    int bearer = -1;
+    for (int i = 0; i < count && *state->primary_uuid; i++) {
+        const struct observation *it = observations[i];
+        bool answers = it && it->outcome == PROBE_OK;
+        bool same = answers && text_equal(it->uuid, state->primary_uuid);
+        if ((text_equal(names[i], state->primary) && (!answers || same)) || (same && bearer >= 0)) {
+            return false;
+        }
+        bearer = same ? i : bearer;
+    }
+    if (bearer >= 0) {
+        (void)text_copy(state->primary, sizeof state->primary, names[bearer]);
+    }
+    return bearer >= 0;
+}
+
 // A wall time of the past on our monotonic clock; never 0, which means "never".
 static int64_t aged(int64_t then_wall_ms, int64_t now_ms, int64_t now_wall_ms) {
     int64_t then_ms = now_ms - (now_wall_ms - then_wall_ms);

@@ -235,6 +235,12 @@ static void decide(struct watcher *watcher) {
     if (newer && !our_own && watcher->record_read) {
         LOG_WARN(MSG_RECORD_FROM_MYSQL, KV("primary", watcher->state.primary), KVI("epoch", watcher->state.epoch));
     }
+    char recorded[NODE_NAME_SIZE];
+    (void)text_copy(recorded, sizeof recorded, watcher->state.primary);
+    if (assess_rename(&watcher->state, watcher->observations, input.names, watcher->count)) {
+        LOG_WARN(MSG_PRIMARY_RENAMED, KV("node", watcher->state.primary), KV("recorded", recorded),
+                 KV("uuid", watcher->state.primary_uuid));
+    }
     watcher->facts = assess(&watcher->memory, &input);
     watcher->recalled &= !watcher->facts.all_told;  // once all have been asked, no newer row can turn up
     unsigned flags = flags_now(watcher);

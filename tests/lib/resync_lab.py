@@ -129,7 +129,7 @@ class Lab:
     # ---- MySQL -------------------------------------------------------------------------------------------------
 
     def session(self, node, **options):
-        return pymysql.connect(host=engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
+        return pymysql.connect(host=options.pop("host", None) or engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
                                autocommit=True, connect_timeout=5, read_timeout=120, charset="utf8mb4",
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 

@@ -60,6 +60,59 @@ static void what_is_no_record(void **state) {
     assert_true(assess_record(&it.state, it.seen, it.count));
 }
 
+// --- a server that bears another name now ---
+
+static bool renamed(struct cluster *it) {
+    return assess_rename(&it->state, it->seen, (const char (*)[NODE_NAME_SIZE])it->names, it->count);
+}
+
+static void a_server_is_known_by_its_uuid(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "old-name");
+    assert_false(renamed(&it));  // nobody was seen yet
+    (void)cluster_fenced(&it, NODE_B, ALL);
+    assert_false(renamed(&it));
+    (void)cluster_fenced(&it, NODE_A, ALL);
+    assert_true(renamed(&it));
+    assert_record(&it, 1, "a", UUID_A);
+    assert_false(renamed(&it));  // once
+}
+
+static void names_that_were_swapped(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    struct observation *a = cluster_fenced(&it, NODE_A, ALL);
+    (void)text_copy(a->uuid, sizeof a->uuid, UUID_B);
+    struct observation *b = cluster_fenced(&it, NODE_B, ALL);
+    (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
+    a->outcome = PROBE_REFUSED;
+    assert_false(renamed(&it));  // the old name may be its own still: b a copy of its data
+    assert_record(&it, 1, "a", UUID_A);
+    a->outcome = PROBE_OK;
+    assert_true(renamed(&it));
+    assert_record(&it, 1, "b", UUID_A);
+}
+
+static void a_copied_data_directory_is_no_new_name(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    struct observation *a = cluster_serves(&it, NODE_A, ALL);
+    struct observation *b = cluster_fenced(&it, NODE_B, ALL);
+    (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
+    assert_false(renamed(&it));
+    a->outcome = PROBE_TIMEOUT;
+    assert_false(renamed(&it));
+    a->outcome = PROBE_OK;
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "old-name");
+    assert_false(renamed(&it));  // which of the two?
+    assert_record(&it, 1, "old-name", UUID_A);
+    *it.state.primary_uuid = '\0';
+    *a->uuid = '\0';
+    *b->uuid = '\0';
+    assert_false(renamed(&it));
+}
+
 // --- restore ---
 
 static void known(struct cluster *it, int node, int64_t age_ms, enum thread_state receiver) {
@@ -218,6 +271,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_row_that_answers_is_the_record),
         cmocka_unit_test(an_empty_redis_is_filled_from_mysql),
+        cmocka_unit_test(a_server_is_known_by_its_uuid),
+        cmocka_unit_test(names_that_were_swapped),
+        cmocka_unit_test(a_copied_data_directory_is_no_new_name),
         cmocka_unit_test(what_is_no_record),
         cmocka_unit_test(the_streams_are_known_after_a_restart),
         cmocka_unit_test(a_stream_from_elsewhere_is_none),
