@@ -166,19 +166,24 @@ static bool choose(const struct setting *setting, const char *value, const char 
     return refuse(setting, value, err);
 }
 
-static const char *const auto_words[] = {"manual", "auto"};
-static bool parse_auto(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    size_t word = 0;
-    if (!choose(setting, value, auto_words, 2, &word, err)) {
-        return false;
-    }
-    *(bool *)((char *)ret + setting->offset) = word == 1;
-    return true;
-}
-static void print_auto(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
-    text_copy(out, size_bytes, auto_words[*(const bool *)((const char *)settings + setting->offset) ? 1 : 0]);
-}
-const struct setting_kind setting_auto = {parse_auto, print_auto};
+// Two words, of which the second means true.
+#define WORDS(name, no, yes)                                                                                            \
+    static const char *const name##_words[] = {no, yes};                                                               \
+    static bool parse_##name(const struct setting *setting, const char *value, struct settings *ret, struct err *err) { \
+        size_t word = 0;                                                                                                \
+        bool fit = choose(setting, value, name##_words, 2, &word, err);                                                 \
+        *(bool *)field_of(setting, ret) = fit && word == 1;                                                             \
+        return fit;                                                                                                     \
+    }                                                                                                                   \
+    static void print_##name(const struct setting *setting, const struct settings *settings, char *out,                 \
+                             size_t size_bytes) {                                                                       \
+        text_copy(out, size_bytes, name##_words[*(const bool *)value_of(setting, settings) ? 1 : 0]);                   \
+    }                                                                                                                   \
+    const struct setting_kind setting_##name = {parse_##name, print_##name};
+WORDS(auto, "manual", "auto")
+WORDS(copy, "ask", "auto")
+WORDS(start, "auto", "watch")
+#undef WORDS
 
 static bool parse_mode(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
     return replication_mode_parse(value, &ret->mode) || refuse(setting, value, err);

@@ -188,7 +188,18 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
 }
 
 // One look and one rung. *ret_rung is the rung that was begun, RUNG_AUTO if none.
-static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *ret_rung) {
+// Some channel of it, whatever its name. An attempt before this one may have stopped it: *ret stays true.
+static bool streams(struct peer *recipient, bool *ret) {
+    AUTO_TEXT char *running = NULL;
+    if (!peer_value(recipient, "SELECT EXISTS (SELECT 1 FROM performance_schema.replication_connection_status"
+                               " WHERE service_state <> 'OFF')", &running)) {
+        return false;
+    }
+    *ret |= text_equal(running, "1");
+    return true;
+}
+
+static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, enum job_rung *ret_rung) {
     AUTO_PEER struct peer recipient = {0};
     AUTO_PEER struct peer primary = {0};
     AUTO_PEER struct peer donor = {0};
@@ -199,7 +210,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     if (!job_guard_cluster(job) ||
         !peer_open(job, job->state.node, PEER_REBUILD, false, RECIPIENT_WAIT_MS, &recipient) ||
         !peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
-        !step_fence(job, &recipient)) {
+        !streams(&recipient, streamed) || !step_fence(job, &recipient)) {
         return false;
     }
     job_step(job, "plan");
@@ -207,6 +218,11 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     if (!picture_take(&recipient, &primary, &picture) ||
         !open_donor(job, picture.primary.gtid_on, &primary, &donor, &donor_facts) ||
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
+        struct err ignored = {0};  // it goes on as it did, if its data are what they were
+        bool whole = *streamed && !tried->rebuild_marked && !tried->history_unknown;
+        if (whole && recipient.job && db_alive(recipient.session)) {
+            (void)db_exec(recipient.session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
+        }
         return false;
     }
     bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
@@ -241,9 +257,10 @@ bool ladder_run(struct job *job) {
         return job_fail(job, MSG_RESYNC_UNKNOWN_NODE, KVS(KV("peer", job->state.node)));
     }
     struct plan_facts tried = {0};
+    bool streamed = false;
     for (unsigned again = 0;;) {
         enum job_rung rung = RUNG_AUTO;
-        if (attempt(job, &tried, &rung)) {
+        if (attempt(job, &tried, &streamed, &rung)) {
             return true;
         }
         if (rung == RUNG_REWIND || rung == RUNG_CLONE || rung == RUNG_DUMP) {

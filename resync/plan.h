@@ -18,6 +18,7 @@ struct plan_facts {
     bool rewind_begun;     // ... that copy is a rewind, which can go on from where it is
     bool history_unknown;  // it holds tables, but no GTID says where they come from
     bool foreign;          // and nothing of Relevo's is among them: somebody else's data
+    bool ask_first;        // it holds data, and a copy over them waits for a person (RELEVO_COPY=ask)
     bool binlogs_purged;   // the primary no longer has what the recipient lacks
     bool donor;            // a donor for a copy was found
     bool recipient_clone;  // the clone plugin is active

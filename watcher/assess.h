@@ -65,6 +65,7 @@
     X(STANDING_STREAMING, "streaming") /* receives from the primary and applies */             \
     X(STANDING_RETRYING, "retrying")   /* lost the primary a moment ago, MySQL retries */      \
     X(STANDING_FORKED, "forked")       /* holds other transactions under the same GTIDs */     \
+    X(STANDING_ERRANT, "errant")       /* streams, holds more than the primary, and no copy is made unasked */ \
     X(STANDING_ADRIFT, "adrift")       /* does not follow the primary */
 
 // Lossless mode: does the open primary wait for acknowledgements, and is that what is recorded?
@@ -218,6 +219,7 @@ struct assess_input {
     int acks;               // a commit waits for so many, 0 in async mode
     int64_t sync_ms;        // since when we know that acknowledgements are waited for
     bool leaving;           // the mode was lossless and is async now
+    bool asks;              // a node that holds more than the primary is not copied over unless a person says so
     bool sync_rests;        // the last attempt to change that failed a moment ago
 };
 

@@ -161,7 +161,8 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
         watcher->alarm_ms[node] = watcher->now_ms;
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
-                     KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary)));
+                     KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
+                         KVI("count", watcher->memory.nodes[node].foreign)));
     }
 }
 

@@ -216,8 +216,8 @@ static void set_pace(struct watcher *watcher) {
     observe_set_period(watcher->observe, hurry && period_ms > hurried_ms ? hurried_ms : period_ms);
 }
 
-static void decide(struct watcher *watcher) {
-    const struct assess_input input = {.now_ms = watcher->now_ms,
+struct assess_input watcher_input(const struct watcher *watcher) {
+    return (struct assess_input){.now_ms = watcher->now_ms,
                                        .silent_ms = watcher->settings->silent_ms,
                                        .state = &watcher->state,
                                        .observations = watcher->observations,
@@ -228,7 +228,12 @@ static void decide(struct watcher *watcher) {
                                        .leaving = watcher->leaving,
                                        .acks = settings_acks(watcher->settings),
                                        .sync_ms = watcher->sync_ms,
+                                       .asks = !watcher->settings->copy_unasked,
                                        .sync_rests = watcher->now_ms < watcher->sync_rest_ms};
+}
+
+static void decide(struct watcher *watcher) {
+    const struct assess_input input = watcher_input(watcher);
     bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
     bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
     watcher->recalled |= newer && !our_own;
@@ -251,7 +256,7 @@ static void decide(struct watcher *watcher) {
                                  .preferred = input.preferred,
                                  .silent_ms = input.silent_ms,
                                  .acks = input.acks,
-                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving},
+                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving, .asks = input.asks},
                                  .observations = watcher->observations,
                                  .state = &watcher->state,
                                  .flags = flags};

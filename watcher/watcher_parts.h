@@ -46,6 +46,7 @@ struct watcher {
 
     // What is remembered between ticks.
     int64_t started_ms;
+    bool told_to_begin;       // by a person: see FLAG_HELD
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
@@ -136,6 +137,12 @@ void report_health(struct watcher *watcher);                                    
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas
+
+// outlook.c: what would be done if a person said so now, in words.
+void outlook(const struct watcher *watcher, unsigned flags, char *out, size_t size_bytes);
+
+// watcher.c: what assess() is given now.
+struct assess_input watcher_input(const struct watcher *watcher);
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it

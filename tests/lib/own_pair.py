@@ -68,8 +68,8 @@ class OwnPair(Lab):
     def start_services(self, **settings):
         """settings: RELEVO_NODES and what else differs."""
         self.stop_services()
-        common = {"RELEVO_LANG": "en", **settings}
-        self.start_service(**common)
+        common = {"RELEVO_LANG": "en", "RELEVO_COPY": "ask", **settings}
+        self.start_service(**{k: v for k, v in common.items() if k != "RELEVO_START"})
         environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"],
                        "RELEVO_CONTROL_PASSWORD": PASSWORDS["RELEVO_CONTROL_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"], "RELEVO_FAILOVER_LIMIT": "30/60s",
@@ -110,3 +110,7 @@ class OwnPair(Lab):
     def running_since(self, node):
         """A copy restarts the server, and with it the container."""
         return engine.began(node), self.value(node, "SELECT @@server_uuid")
+
+    def sh_start(self, node):
+        sh("docker", "start", node)
+        self.wait_ready(node)

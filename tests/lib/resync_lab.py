@@ -118,7 +118,7 @@ class Lab:
                        "RELEVO_RESYNC_PASSWORD": PASSWORDS["RELEVO_RESYNC_PASSWORD"],
                        "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
-                       "RELEVO_VERIFY": "manual", **settings}
+                       "RELEVO_VERIFY": "manual", "RELEVO_COPY": "auto", **settings}
         sh("docker", "run", "-d", "--name", self.service, "--network", self.name, "--init",
            *(word for item in environment.items() for word in ("-e", "=".join(item))),
            "-v", f"{PROGRAM}:/resync:ro", "-v", f"{self.rescued}:/rescued", DEV_IMAGE, "/resync")

@@ -130,6 +130,26 @@ static void restore(struct cluster *it) {
                    CLUSTER_WALL_MS);
 }
 
+// Should the primary be dead by then, nobody could say otherwise what a node holds that it lacked.
+static void what_was_foreign_is_known_after_a_restart(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    char of_a[] = ALL, of_b[] = UUID_A ":1-12," UUID_B ":1-2", of_c[] = UUID_A ":1-12";
+    known(&it, NODE_A, 5000, THREAD_ABSENT);
+    known(&it, NODE_B, 4000, THREAD_ON);
+    known(&it, NODE_C, 4000, THREAD_ON);
+    it.state.nodes[0].gtid_executed = of_a;
+    it.state.nodes[1].gtid_executed = of_b;
+    it.state.nodes[2].gtid_executed = of_c;
+    restore(&it);
+    assert_int_equal(it.memory.nodes[NODE_A].foreign, 0);
+    assert_int_equal(it.memory.nodes[NODE_B].foreign, 2);
+    assert_int_equal(it.memory.nodes[NODE_C].foreign, 0);
+    for (int i = 0; i < 3; i++) {
+        it.state.nodes[i].gtid_executed = NULL;
+    }
+}
+
 static void the_streams_are_known_after_a_restart(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(3);
@@ -275,6 +295,7 @@ int main(void) {
         cmocka_unit_test(names_that_were_swapped),
         cmocka_unit_test(a_copied_data_directory_is_no_new_name),
         cmocka_unit_test(what_is_no_record),
+        cmocka_unit_test(what_was_foreign_is_known_after_a_restart),
         cmocka_unit_test(the_streams_are_known_after_a_restart),
         cmocka_unit_test(a_stream_from_elsewhere_is_none),
         cmocka_unit_test(the_end_of_a_stream_is_known_after_a_restart),
