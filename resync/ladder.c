@@ -187,7 +187,6 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     return true;
 }
 
-// One look and one rung. *ret_rung is the rung that was begun, RUNG_AUTO if none.
 // Some channel of it, whatever its name. An attempt before this one may have stopped it: *ret stays true.
 static bool streams(struct peer *recipient, bool *ret) {
     AUTO_TEXT char *running = NULL;
@@ -199,6 +198,17 @@ static bool streams(struct peer *recipient, bool *ret) {
     return true;
 }
 
+// Nothing was begun: a node that streamed goes on as it did, if its data are what they were. False.
+static bool go_on(struct peer *recipient, const struct plan_facts *tried, bool streamed) {
+    struct err ignored = {0};
+    bool whole = streamed && !tried->rebuild_marked && !tried->history_unknown;
+    if (whole && recipient->job && db_alive(recipient->session)) {
+        (void)db_exec(recipient->session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
+    }
+    return false;
+}
+
+// One look and one rung. *ret_rung is the rung that was begun, RUNG_AUTO if none.
 static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, enum job_rung *ret_rung) {
     AUTO_PEER struct peer recipient = {0};
     AUTO_PEER struct peer primary = {0};
@@ -218,19 +228,14 @@ static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, e
     if (!picture_take(&recipient, &primary, &picture) ||
         !open_donor(job, picture.primary.gtid_on, &primary, &donor, &donor_facts) ||
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
-        struct err ignored = {0};  // it goes on as it did, if its data are what they were
-        bool whole = *streamed && !tried->rebuild_marked && !tried->history_unknown;
-        if (whole && recipient.job && db_alive(recipient.session)) {
-            (void)db_exec(recipient.session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
-        }
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
     if (copies && !facts_donor_accounts(&donor)) {
         return false;
     }
     if (plan.taken.rung != RUNG_CATCHUP && !rescue_run(job, &recipient, &picture)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     *ret_rung = plan.taken.rung;
     return take_rung(job, plan.taken.rung, &picture, &recipient, &primary, &donor);
