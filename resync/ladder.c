@@ -232,7 +232,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, e
     }
     bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
     if (copies && !facts_donor_accounts(&donor)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     if (plan.taken.rung != RUNG_CATCHUP && !rescue_run(job, &recipient, &picture)) {
         return go_on(&recipient, tried, *streamed);

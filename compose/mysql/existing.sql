@@ -1,6 +1,6 @@
 -- What Relevo needs of a MySQL server that exists already (existing.cnf), without a restart; as root, on each server, the
 -- primary too. gtid_mode must be ON before: https://dev.mysql.com/doc/refman/9.7/en/replication-mode-change-online-enable-gtids.html
-SET SESSION sql_log_bin = 0;
+SET SESSION sql_log_bin = 0, group_concat_max_len = 1000000;
 
 SET PERSIST gtid_mode = ON;
 SET PERSIST enforce_gtid_consistency = ON;
@@ -19,23 +19,21 @@ SET PERSIST_ONLY event_scheduler = OFF;
 SET PERSIST_ONLY relay_log_recovery = ON;
 SET PERSIST_ONLY replica_preserve_commit_order = ON;
 
--- Plugins that are not there yet. INSTALL PLUGIN is written to no binlog and outlives restarts. A closed replica must be
--- open to it for a moment.
+-- Plugins that are not there yet. INSTALL PLUGIN is written to no binlog and outlives restarts. A closed replica is open to
+-- root for it: should one fail, close it again (step 4 in README.md does).
 SET @closed = @@GLOBAL.super_read_only;
 SET GLOBAL super_read_only = OFF;
-DELIMITER //
-CREATE PROCEDURE mysql.relevo_plugin(plugin VARCHAR(64), library VARCHAR(64))
-BEGIN
-    IF NOT EXISTS (SELECT 1 FROM information_schema.plugins WHERE plugin_name = plugin) THEN
-        SET @install = CONCAT('INSTALL PLUGIN ', plugin, ' SONAME ''', library, '''');
-        PREPARE install FROM @install;
-        EXECUTE install;
-        DEALLOCATE PREPARE install;
-    END IF;
-END //
-DELIMITER ;
-CALL mysql.relevo_plugin('clone', 'mysql_clone.so');
-CALL mysql.relevo_plugin('rpl_semi_sync_source', 'semisync_source.so');
-CALL mysql.relevo_plugin('rpl_semi_sync_replica', 'semisync_replica.so');
-DROP PROCEDURE mysql.relevo_plugin;
+SET @have = (SELECT GROUP_CONCAT(plugin_name) FROM information_schema.plugins);
+SET @install = IF(FIND_IN_SET('clone', @have), 'DO 0', 'INSTALL PLUGIN clone SONAME ''mysql_clone.so''');
+PREPARE install FROM @install;
+EXECUTE install;
+SET @install = IF(FIND_IN_SET('rpl_semi_sync_source', @have), 'DO 0',
+                  'INSTALL PLUGIN rpl_semi_sync_source SONAME ''semisync_source.so''');
+PREPARE install FROM @install;
+EXECUTE install;
+SET @install = IF(FIND_IN_SET('rpl_semi_sync_replica', @have), 'DO 0',
+                  'INSTALL PLUGIN rpl_semi_sync_replica SONAME ''semisync_replica.so''');
+PREPARE install FROM @install;
+EXECUTE install;
+DEALLOCATE PREPARE install;
 SET GLOBAL super_read_only = @closed;

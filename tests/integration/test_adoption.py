@@ -117,8 +117,8 @@ def test_rows_that_were_rescued_are_undone_unasked(pair):
 def test_a_stream_by_a_named_channel_goes_on_when_the_copy_is_refused(pair):
     pair.stop_services()
     follow(pair, "old_channel")
-    errant(pair, "CREATE DATABASE scratch")
+    errant(pair, "CREATE DATABASE scratch2")
     pair.start_services(RELEVO_NODES=f"one={pair.v4(pair.a)},two={pair.v4(pair.b)}", RELEVO_FAILBACK="manual")
     wait_until(lambda: pair.job_of("two").get("phase") == "failed", 60, "the resync is refused")
     wait_until(lambda: streams(pair), 20, "it streams on")
-    assert pair.value(pair.b, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'scratch'") == 1
+    assert pair.value(pair.b, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'scratch2'") == 1

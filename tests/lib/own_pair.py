@@ -72,7 +72,8 @@ class OwnPair(Lab):
         self.start_service(**{k: v for k, v in common.items() if k != "RELEVO_START"})
         environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"],
                        "RELEVO_CONTROL_PASSWORD": PASSWORDS["RELEVO_CONTROL_PASSWORD"],
-                       "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"], "RELEVO_FAILOVER_LIMIT": "30/60s",
+                       "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
+                       "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"], "RELEVO_FAILOVER_LIMIT": "30/60s",
                        **common}
         sh("docker", "run", "-d", "--name", self.watcher, "--hostname", self.watcher, "--network", self.name, "--init",
            *(word for item in environment.items() for word in ("-e", "=".join(item))),
