@@ -36,8 +36,12 @@ umask 077
 # elsewhere is put aside; the state comes back from MySQL.
 log=/data/appendonlydir
 manifest=$log/appendonly.aof.manifest
-if [ -f "$manifest" ] && ! redis-check-aof "$manifest" >/tmp/aof.txt 2>&1; then
-    if yes 2>/dev/null | redis-check-aof --fix "$manifest" >>/tmp/aof.txt 2>&1; then
+: >/tmp/aof.txt
+lists() { grep -q '^file ' "$manifest"; } # what is no list, redis-check-aof takes for a log
+sound() { lists && redis-check-aof "$manifest" >>/tmp/aof.txt 2>&1; }
+mend() { lists && yes 2>/dev/null | redis-check-aof --fix "$manifest" >>/tmp/aof.txt 2>&1; }
+if [ -f "$manifest" ] && ! sound; then
+    if mend && sound; then
         echo "redis: the end of its log was damaged and was cut off" >&2
     else
         aside=$log.broken-$(date +%s)
