@@ -10,7 +10,7 @@ CC ?= gcc
 
 # Pure modules: no I/O, no clock, no threads. Unit tests link with these, jansson, zlib and zstd only, so that stray I/O
 # in them is a link error.
-PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line settings settings_value doc state state_fields event \
+PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line address settings settings_nodes settings_value doc state state_fields event \
             command session_pins) \
         $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease needs observation policy record replay) \
         $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally undo undo_write ddl ddl_table rowtext) \

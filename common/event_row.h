@@ -12,7 +12,7 @@ struct event_row {
 
 // The primary of now.
 struct event_row_target {
-    char name[NODE_NAME_SIZE], address[64], uuid[NODE_UUID_SIZE];
+    char name[NODE_NAME_SIZE], address[NODE_HOST_SIZE], uuid[NODE_UUID_SIZE];
     uint16_t port;
 };
 

@@ -1,8 +1,10 @@
 // The connecting half of the MySQL adapter: sessions, deadlines, and what an error means.
 #include "common/mysql_real.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <mysqld_error.h>
 
 #include "common/clock.h"
+#include "common/lookup.h"
 #include "common/mem.h"
 #include "common/session_pins.h"
 #include "common/text.h"
@@ -287,7 +290,8 @@ static enum probe_outcome pin(struct db_session *session, const struct db_login 
     return outcome == PROBE_LOST && db_alive(session) ? PROBE_ERROR : outcome;
 }
 
-enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+static enum probe_outcome open_at(const struct db_login *login, int64_t timeout_ms, struct db_session **ret,
+                                  struct err *err) {
     int64_t deadline_ms = clock_mono_ms() + timeout_ms;
     (void)pthread_once(&library_once, library_start);
     (void)pthread_setspecific(thread_end_key, login);
@@ -313,6 +317,68 @@ enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, str
     outcome = outcome == PROBE_OK ? pin(session, login, deadline_ms, err) : outcome;
     if (outcome == PROBE_OK) {
         *ret = TAKE(session);
+    }
+    return outcome;
+}
+
+bool db_elsewhere(enum probe_outcome outcome) {
+    return outcome == PROBE_REFUSED || outcome == PROBE_UNREACHABLE || outcome == PROBE_TIMEOUT || outcome == PROBE_LOST;
+}
+
+// Each address in turn: the client's nonblocking connect takes the first alone. For the name to refuse, all must.
+static enum probe_outcome open_any(const struct db_login *login, const struct addrinfo *found, int64_t deadline_ms,
+                                   struct db_session **ret, struct err *err) {
+    enum probe_outcome outcome = PROBE_GONE;
+    int left = 0;
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        left++;
+    }
+    for (const struct addrinfo *at = found; at; at = at->ai_next, left--) {
+        char address[NI_MAXHOST];
+        struct db_login there = *login;
+        struct err why = {0};
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0) {
+            continue;
+        }
+        there.address = address;
+        int64_t share_ms = (deadline_ms - clock_mono_ms()) / left;
+        enum probe_outcome here = open_at(&there, share_ms > 1 ? share_ms : 1, ret, &why);
+        if (!db_elsewhere(here) || outcome == PROBE_GONE || outcome == PROBE_REFUSED) {
+            outcome = here;
+            *err = why;
+        }
+        if (!db_elsewhere(here)) {
+            break;
+        }
+    }
+    return outcome;
+}
+
+static bool is_numeric(const char *address) {
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
+}
+
+enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+    if (is_numeric(login->address)) {
+        return open_at(login, timeout_ms, ret, err);
+    }
+    struct err why = {0};
+    int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+    int code = 0;
+    struct lookup *lookup = lookup_begin(login->address, login->port);
+    enum probe_outcome outcome = PROBE_TIMEOUT;
+    if (!lookup || !lookup_wait(lookup, deadline_ms, &code)) {
+        (void)err_set(&why, ERR_TIMEOUT, 0, "the name %s does not resolve in time", login->address);
+    } else if (code != 0) {
+        (void)err_set(&why, ERR_GONE, 0, "the name %s does not resolve", login->address);
+        outcome = PROBE_GONE;
+    } else {
+        outcome = open_any(login, lookup_addresses(lookup), deadline_ms, ret, &why);
+    }
+    lookup_leave(lookup);
+    if (err && outcome != PROBE_OK) {
+        *err = why;
     }
     return outcome;
 }

@@ -6,6 +6,7 @@
 
 #define NODE_MAX 9         // as many members as InnoDB Cluster allows
 #define NODE_NAME_SIZE 64  // a host name label
+#define NODE_HOST_SIZE 256 // a host name with dots, or a numeric address
 #define NODE_UUID_SIZE 37
 #define NODE_WHY_SIZE 320
 
@@ -154,8 +155,17 @@ NODE_WORDS(severity)
 NODE_WORDS(event_type)
 #undef NODE_WORDS
 
-// One configured member. Identity is the server's uuid; the name is what people and the configuration use.
+// One configured member. Identity is the server's uuid; the name is what people, the configuration and URLs use.
 struct node_address {
-    char name[NODE_NAME_SIZE];  // the host part as configured
+    char name[NODE_NAME_SIZE];
     uint16_t port;
+    char host[NODE_HOST_SIZE];         // where Relevo reaches it; "": by its name
+    char source_host[NODE_HOST_SIZE];  // where replicas and copies reach it; "": there as well, and at that port
+    uint16_t source_port;
 };
+
+const char *node_host(const struct node_address *node);
+const char *node_source_host(const struct node_address *node);
+uint16_t node_source_port(const struct node_address *node);
+// The replicas' way to it was given, and is not just its name.
+bool node_has_address(const struct node_address *node);

@@ -29,8 +29,9 @@ static const struct setting settings_table[] = {
      .kind = &setting_nodes,
      .services = ALL,
      .fallback = "mysql-primary:3306,mysql-replica:3306",
-     .allowed = "1 to 9 different host[:port], by commas",
-     .help = {"los servidores MySQL", "the MySQL servers"}},
+     .allowed = "1 to 9 of name[:port] or name=address[:port], each with or without /repl=address[:port], by commas",
+     .help = {"los servidores MySQL: nombre, dirección y, si es otra, la de la replicación",
+              "the MySQL servers: name, address and, if that is another, the one for replication"}},
     {.name = "RELEVO_PREFERRED",
      MEMBER(preferred),
      .kind = &setting_host_name,
@@ -199,6 +200,22 @@ static const struct setting settings_table[] = {
      .fallback = "auto",
      .allowed = "auto or manual",
      .help = {"comparar con el primario tras cada copia", "compare with the primary after each copy"}},
+    {.name = "RELEVO_COPY",
+     MEMBER(copy_unasked),
+     .kind = &setting_copy,
+     .services = WATCHER | RESYNC,
+     .fallback = "ask",
+     .allowed = "auto or ask",
+     .help = {"ask: nadie pierde sus datos por una copia sin que lo diga una persona",
+              "ask: no node loses its data to a copy unless a person says so"}},
+    {.name = "RELEVO_START",
+     MEMBER(watch_first),
+     .kind = &setting_start,
+     .services = WATCHER,
+     .fallback = "auto",
+     .allowed = "auto or watch",
+     .help = {"watch: con un clúster que aún no consta no se empieza nada hasta «ack»",
+              "watch: with a cluster that is not on record nothing is begun before \"ack\""}},
     {.name = "RELEVO_LANG",
      MEMBER(lang),
      .kind = &setting_lang,
@@ -351,7 +368,7 @@ bool settings_load(enum service service, const char *const *environment, struct 
     return ok;
 }
 
-#define SHOWN_SIZE 1024
+#define SHOWN_SIZE 6000  // nine nodes with two long names each
 
 static void shown(const struct setting *setting, const struct settings *settings, char out[SHOWN_SIZE]) {
     if (setting->secret) {

@@ -157,8 +157,10 @@ static bool verify(struct job *job, struct peer *recipient, const char *began_be
 
 // The account and its right, tried on the donor before anything is given up on the recipient.
 static bool try_donor(struct job *job, struct peer *donor) {
-    struct db_login login = {
-        .address = donor->name, .port = donor->port, .user = ACCOUNT_CLONE, .password = job->settings->repl_password};
+    struct db_login login = {.address = node_host(donor->at),
+                             .port = donor->at->port,
+                             .user = ACCOUNT_CLONE,
+                             .password = job->settings->repl_password};
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     if (db_open(&login, LOOK_TIMEOUT_MS, &session, &err) != PROBE_OK ||
@@ -206,13 +208,15 @@ static bool leave_old_pages_behind(struct peer *recipient, struct peer *donor) {
 }
 
 bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
-    AUTO_TEXT char *list = mem_format("%s:%u", donor->name, donor->port);
+    const char *from = node_source_host(donor->at);
+    unsigned port = node_source_port(donor->at);
+    AUTO_TEXT char *list = mem_format("%s:%u", from, port);
     AUTO_TEXT char *donors = peer_quote(recipient, list);
     AUTO_TEXT char *user = peer_quote(recipient, ACCOUNT_CLONE);
-    AUTO_TEXT char *host = peer_quote(recipient, donor->name);
+    AUTO_TEXT char *host = peer_quote(recipient, from);
     AUTO_TEXT char *password = peer_quote(recipient, job->settings->repl_password);
     AUTO_TEXT char *sql =
-        mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, donor->port, password);
+        mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, port, password);
     job_step(job, "clone");
     if (!try_donor(job, donor) || !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
         !step_unlock_for_copy(job, recipient) || !xa_roll_back_all(job, recipient)) {

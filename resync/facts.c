@@ -133,6 +133,8 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
         return false;
     }
     facts.history_unknown = tables && gtid_empty(here->executed);
+    // Half a copy is of our making, and what was there before it is gone.
+    facts.ask_first = tables && !facts.rebuild_marked && !recipient->job->settings->copy_unasked;
     facts.foreign = facts.history_unknown && !member && !facts.rebuild_marked;
     if (donor) {
         facts.donor_clone = donor->clone_active;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -151,6 +152,7 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
         return false;
     }
     facts.method = job->state.method;
+    facts.donor_v6 = address_is_v6(node_source_host(donor->at));
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
     *ret = plan_choose(&facts);
     if (ret->taken.rung == RUNG_CLONE) {  // only now: it reads all names of the data dictionary
@@ -185,8 +187,29 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     return true;
 }
 
+// Some channel of it, whatever its name. An attempt before this one may have stopped it: *ret stays true.
+static bool streams(struct peer *recipient, bool *ret) {
+    AUTO_TEXT char *running = NULL;
+    if (!peer_value(recipient, "SELECT EXISTS (SELECT 1 FROM performance_schema.replication_connection_status"
+                               " WHERE service_state <> 'OFF')", &running)) {
+        return false;
+    }
+    *ret |= text_equal(running, "1");
+    return true;
+}
+
+// Nothing was begun: a node that streamed goes on as it did, if its data are what they were. False.
+static bool go_on(struct peer *recipient, const struct plan_facts *tried, bool streamed) {
+    struct err ignored = {0};
+    bool whole = streamed && !tried->rebuild_marked && !tried->history_unknown;
+    if (whole && recipient->job && db_alive(recipient->session)) {
+        (void)db_exec(recipient->session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
+    }
+    return false;
+}
+
 // One look and one rung. *ret_rung is the rung that was begun, RUNG_AUTO if none.
-static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *ret_rung) {
+static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, enum job_rung *ret_rung) {
     AUTO_PEER struct peer recipient = {0};
     AUTO_PEER struct peer primary = {0};
     AUTO_PEER struct peer donor = {0};
@@ -197,7 +220,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     if (!job_guard_cluster(job) ||
         !peer_open(job, job->state.node, PEER_REBUILD, false, RECIPIENT_WAIT_MS, &recipient) ||
         !peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
-        !step_fence(job, &recipient)) {
+        !streams(&recipient, streamed) || !step_fence(job, &recipient)) {
         return false;
     }
     job_step(job, "plan");
@@ -205,14 +228,14 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     if (!picture_take(&recipient, &primary, &picture) ||
         !open_donor(job, picture.primary.gtid_on, &primary, &donor, &donor_facts) ||
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
     if (copies && !facts_donor_accounts(&donor)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     if (plan.taken.rung != RUNG_CATCHUP && !rescue_run(job, &recipient, &picture)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     *ret_rung = plan.taken.rung;
     return take_rung(job, plan.taken.rung, &picture, &recipient, &primary, &donor);
@@ -239,9 +262,10 @@ bool ladder_run(struct job *job) {
         return job_fail(job, MSG_RESYNC_UNKNOWN_NODE, KVS(KV("peer", job->state.node)));
     }
     struct plan_facts tried = {0};
+    bool streamed = false;
     for (unsigned again = 0;;) {
         enum job_rung rung = RUNG_AUTO;
-        if (attempt(job, &tried, &rung)) {
+        if (attempt(job, &tried, &streamed, &rung)) {
             return true;
         }
         if (rung == RUNG_REWIND || rung == RUNG_CLONE || rung == RUNG_DUMP) {

@@ -71,7 +71,7 @@ static bool open_failed(struct job *job, const char *name, enum peer_account acc
 }
 
 struct db_login peer_login(const struct settings *settings, int node, enum peer_account account) {
-    return (struct db_login){.address = settings->nodes[node].name,
+    return (struct db_login){.address = node_host(&settings->nodes[node]),
                              .port = settings->nodes[node].port,
                              .user = user_of(account),
                              .password = settings->resync_password};
@@ -94,7 +94,7 @@ bool peer_open(struct job *job, const char *name, enum peer_account account, boo
         AUTO_SESSION struct db_session *session = NULL;
         enum probe_outcome outcome = db_open(&login, CONNECT_TIMEOUT_MS, &session, &err);
         if (outcome == PROBE_OK && attach(job, session)) {
-            *ret = (struct peer){.job = job, .account = account, .port = login.port, .session = TAKE(session)};
+            *ret = (struct peer){.job = job, .account = account, .at = &job->settings->nodes[at], .session = TAKE(session)};
             (void)text_copy(ret->name, sizeof ret->name, name);
             return true;
         }

@@ -11,7 +11,7 @@ struct peer {
     struct job *job;  // NULL: closed
     enum peer_account account;
     char name[NODE_NAME_SIZE];
-    uint16_t port;
+    const struct node_address *at;  // of the settings
     struct db_session *session;
 };
 

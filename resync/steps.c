@@ -76,7 +76,7 @@ bool step_attach(struct job *job, struct peer *recipient, struct peer *primary, 
     job_step(job, "attach");
     job_say(job, LOG_LEVEL_INFO, MSG_RESYNC_TOPOLOGY, KVS(KV("primary", primary->name)));
     AUTO_TEXT char *follow =
-        follow_statement(recipient->session, job->settings, primary->name, primary->port, from->file, from->offset);
+        follow_statement(recipient->session, job->settings, primary->at, from->file, from->offset);
     if (from->file[0] != '\0') {
         job_say(
             job, LOG_LEVEL_INFO, MSG_RESYNC_POSITION,

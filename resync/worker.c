@@ -36,6 +36,7 @@ static void record_row(struct job *job, int64_t restored_ms) {
     (void)text_copy(row.primary, sizeof row.primary, job->primary);
     (void)text_copy(row.replica, sizeof row.replica, job->state.node);
     (void)text_copy(target.name, sizeof target.name, job->primary);
+    (void)text_copy(target.address, sizeof target.address, primary >= 0 ? node_host(&job->settings->nodes[primary]) : "");
     (void)text_copy(target.uuid, sizeof target.uuid, job->primary_uuid);
     struct err err = {0};
     enum event_row_result result = event_row_write(job->settings, &target, &row, &err);

@@ -66,6 +66,7 @@
     X(STANDING_STREAMING, "streaming") /* receives from the primary and applies */             \
     X(STANDING_RETRYING, "retrying")   /* lost the primary a moment ago, MySQL retries */      \
     X(STANDING_FORKED, "forked")       /* holds other transactions under the same GTIDs */     \
+    X(STANDING_ERRANT, "errant")       /* streams, holds more than the primary, and no copy is made unasked */ \
     X(STANDING_ADRIFT, "adrift")       /* does not follow the primary */
 
 // Lossless mode: does the open primary wait for acknowledgements, and is that what is recorded?
@@ -224,6 +225,11 @@ struct facts {
 // *state (epoch, primary, primary_uuid) and returns true if a row is newer than the hash: Redis lost its memory.
 bool assess_record(struct cluster_state *state, struct observation *const observations[], int count);
 
+// A server is known by its uuid. If it bears another name now than the record says, the record takes that name: true. Not
+// while the old name may still be its own, nor if several servers have that uuid.
+bool assess_rename(struct cluster_state *state, struct observation *const observations[],
+                   const char (*names)[NODE_NAME_SIZE], int count);
+
 struct assess_input {
     int64_t now_ms;
     int64_t silent_ms;
@@ -236,6 +242,7 @@ struct assess_input {
     int acks;               // a commit waits for so many, 0 in async mode
     int64_t sync_ms;        // since when we know that acknowledgements are waited for
     bool leaving;           // the mode was lossless and is async now
+    bool asks;              // a node that holds more than the primary is not copied over unless a person says so
     bool sync_rests;        // the last attempt to change that failed a moment ago
 };
 

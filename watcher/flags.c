@@ -131,7 +131,8 @@ unsigned flags_now(const struct watcher *watcher) {
            (facts->open_others == 1 ? FLAG_OPEN_OTHER : 0u) | (facts->open_others > 1 ? FLAG_OPEN_MANY : 0u) |
            (watcher->recalled ? FLAG_RECALLED : 0u) | (failover_unfinished(watcher) ? FLAG_INTENT : 0u) |
            (uncertain ? FLAG_UNCERTAIN : 0u) | (facts->ahead_node >= 0 ? FLAG_BEHIND : 0u) |
-           (outlived ? FLAG_OUTLIVED : 0u) | (young(watcher) ? FLAG_YOUNG : 0u) |
+           (outlived ? FLAG_OUTLIVED : 0u) |
+           (watcher->settings->watch_first && !watcher->told_to_begin ? FLAG_HELD : 0u) | (young(watcher) ? FLAG_YOUNG : 0u) |
            (failback_due(watcher) ? FLAG_FAILBACK_DUE : 0u) | watcher->asked.flag |
            (watcher->asked.flag && asked >= 0 && facts->nodes[asked].standing == STANDING_STREAMING &&
                     !facts->nodes[asked].doubted && facts->nodes[asked].lag_ms < SWITCHOVER_LAG_MS

@@ -17,7 +17,7 @@ enum {
 };
 
 struct target {
-    char name[NODE_NAME_SIZE], address[64], uuid[NODE_UUID_SIZE];
+    char name[NODE_NAME_SIZE], address[NODE_HOST_SIZE], uuid[NODE_UUID_SIZE];
     uint16_t port;
     uint64_t epoch;
 };
@@ -74,7 +74,7 @@ static bool connected(struct journal *journal, const struct target *target, stru
     db_close(journal->session);
     journal->session = NULL;
     journal->looked = false;
-    struct db_login login = {.address = *target->address ? target->address : target->name,
+    struct db_login login = {.address = target->address,
                              .port = target->port,
                              .user = journal->settings->control_user,
                              .password = journal->settings->control_password};

@@ -9,7 +9,7 @@ struct journal;
 struct journal *journal_start(const struct settings *settings);
 void journal_stop(struct journal *journal);  // NULL is fine
 
-// Where to write from now on. name "" : nowhere (no primary, or another watcher leads); what is known of the newest
+// Where to write from now on: the name for people, and a numeric address or host name. name "" : nowhere (no primary, or another watcher leads); what is known of the newest
 // primary stays, for it is mostly the same that comes back.
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch);

@@ -175,6 +175,7 @@ static void judge_resync(struct watcher *watcher, const struct command *command)
 
 static void judge_maintenance(struct watcher *watcher, const struct command *command) {
     watcher->state.maintenance = command->on;
+    watcher->told_to_begin |= !command->on;
     accept(watcher, command);
     report_event(watcher, EVENT_MAINTENANCE, SEVERITY_INFO, "", 0,
                  command->on ? MSG_MAINTENANCE_ON : MSG_MAINTENANCE_OFF, KVS(KV("by", command->by)));
@@ -183,6 +184,7 @@ static void judge_maintenance(struct watcher *watcher, const struct command *com
 
 static void judge_ack(struct watcher *watcher, const struct command *command) {
     *watcher->state.failovers = '\0';
+    watcher->told_to_begin = true;
     watcher->cooling_until_ms = 0;
     accept(watcher, command);
     report_event(watcher, EVENT_ACK, SEVERITY_INFO, "", 0, MSG_ACKNOWLEDGED, KVS(KV("by", command->by)));

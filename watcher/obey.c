@@ -167,6 +167,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
         watcher->alarm_ms[node] = watcher->now_ms;
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
+                         KVI("count", watcher->memory.nodes[node].foreign),
                          KV("reason", *watcher->rows_reason ? watcher->rows_reason : watcher->state.why)));
     }
 }

@@ -56,6 +56,8 @@ static const struct rule cluster_rules[] = {
     {.id = 129, .yes = FLAG_MAINTENANCE, .view = GONE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE_GONE},
     {.id = 130, .yes = FLAG_MAINTENANCE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE},
 
+    {.id = 132, .yes = FLAG_HELD, .view = IN(PRIMARY_NONE), .to = PHASE_FROZEN, .why = MSG_WHY_HELD},
+
     // Nobody is recorded as primary: a new cluster, or Redis and MySQL both forgot.
     {.id = 140, .yes = FLAG_OPEN_MANY, .view = IN(PRIMARY_NONE), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_MANY_OPEN},
     {.id = 141, .view = IN(PRIMARY_NONE), .election = IN(ELECTION_HALF), .to = PHASE_NO_PRIMARY,
@@ -181,6 +183,8 @@ static const struct rule node_rules[] = {
      .act = ACT_RESYNC, .why = MSG_WHY_ADRIFT},
     {.id = 542, .no = FLAG_COOLING, .standing = IN(STANDING_FORKED), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_RESYNC, .why = MSG_WHY_FORKED},
+    {.id = 544, .standing = IN(STANDING_ERRANT), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ERRANT},
 };
 
 // clang-format on

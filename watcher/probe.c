@@ -18,6 +18,7 @@
     X("@@GLOBAL.gtid_mode", "gtid_mode")                                     \
     X("@@GLOBAL.gtid_executed", "executed")                                  \
     X("c.HOST", "source_host")                                               \
+    X("c.PORT", "source_port")                                               \
     X("s.SOURCE_UUID", "source_uuid")                                        \
     X("s.SERVICE_STATE", "receiver")                                         \
     X("s.RECEIVED_TRANSACTION_SET", "received")                              \
@@ -144,7 +145,9 @@ static bool read_node(const struct db_rows *rows, struct observation *it) {
     it->received = set_of(rows, "received", &it->received_text);
     it->receiver = thread_of(db_cell_named(rows, 0, "source_host") ? db_cell_named(rows, 0, "receiver") : NULL);
     it->applier = thread_of(it->receiver == THREAD_ABSENT ? NULL : db_cell_named(rows, 0, "applier"));
+    copy_of(rows, "source_host", it->source_address, sizeof it->source_address);
     copy_of(rows, "source_host", it->source_host, sizeof it->source_host);
+    it->source_port = (uint16_t)number_of(rows, "source_port");
     copy_of(rows, "source_uuid", it->source_uuid, sizeof it->source_uuid);
     it->source_heartbeats = (uint64_t)number_of(rows, "heartbeats");
     const char *queueing = db_cell_named(rows, 0, "queueing");

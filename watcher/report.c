@@ -54,8 +54,12 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
     report_missing(watcher, missing, sizeof missing);
     const struct observation *primary = facts->primary >= 0 ? watcher->observations[facts->primary] : NULL;
     int64_t heard_ms = facts->primary >= 0 ? watcher->memory.nodes[facts->primary].answered_ms : 0;
+    char then[NODE_WHY_SIZE] = "";
+    if (decision->why == MSG_WHY_HELD) {
+        outlook(watcher, flags_now(watcher), then, sizeof then);
+    }
     const struct kv *values =
-        KVS(KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
+        KVS(KV("outlook", then), KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
             KV("missing", missing), KV("open", node_shown(watcher, facts->open_node)),
             KV("error", primary ? primary->error : ""), KV("reason", watcher->reason),
             KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching), KVI("quorum", facts->quorum),

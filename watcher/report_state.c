@@ -24,6 +24,7 @@ static enum node_role role_of(const struct watcher *watcher, int node) {
                        ? ROLE_UNKNOWN
                        : ROLE_DOWN;
         case STANDING_STREAMING:
+        case STANDING_ERRANT:
         case STANDING_RETRYING:
             return ROLE_REPLICA;
         case STANDING_JOB:

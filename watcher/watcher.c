@@ -186,6 +186,9 @@ static void point_journal_at(struct watcher *watcher, int primary) {
     (void)text_copy(target.name, sizeof target.name, watcher->names[primary]);
     (void)text_copy(target.uuid, sizeof target.uuid, watcher->state.primary_uuid);
     observe_address(watcher->observe, (size_t)primary, target.address, sizeof target.address);
+    if (!*target.address) {
+        (void)text_copy(target.address, sizeof target.address, node_host(&watcher->settings->nodes[primary]));
+    }
     journal_point(watcher->journal, target.name, target.address, target.port, target.uuid, watcher->state.epoch);
     event_writer_point(watcher->event_writer, &target);
 }
@@ -213,8 +216,8 @@ static void set_pace(struct watcher *watcher) {
     observe_set_period(watcher->observe, hurry && period_ms > hurried_ms ? hurried_ms : period_ms);
 }
 
-static void decide(struct watcher *watcher) {
-    const struct assess_input input = {.now_ms = watcher->now_ms,
+struct assess_input watcher_input(const struct watcher *watcher) {
+    return (struct assess_input){.now_ms = watcher->now_ms,
                                        .silent_ms = watcher->settings->silent_ms,
                                        .state = &watcher->state,
                                        .observations = watcher->observations,
@@ -225,12 +228,23 @@ static void decide(struct watcher *watcher) {
                                        .leaving = watcher->leaving,
                                        .acks = settings_acks(watcher->settings),
                                        .sync_ms = watcher->sync_ms,
+                                       .asks = !watcher->settings->copy_unasked,
                                        .sync_rests = watcher->now_ms < watcher->sync_rest_ms};
+}
+
+static void decide(struct watcher *watcher) {
+    const struct assess_input input = watcher_input(watcher);
     bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
     bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
     watcher->recalled |= newer && !our_own;
     if (newer && !our_own && watcher->record_read) {
         LOG_WARN(MSG_RECORD_FROM_MYSQL, KV("primary", watcher->state.primary), KVI("epoch", watcher->state.epoch));
+    }
+    char recorded[NODE_NAME_SIZE];
+    (void)text_copy(recorded, sizeof recorded, watcher->state.primary);
+    if (assess_rename(&watcher->state, watcher->observations, input.names, watcher->count)) {
+        LOG_WARN(MSG_PRIMARY_RENAMED, KV("node", watcher->state.primary), KV("recorded", recorded),
+                 KV("uuid", watcher->state.primary_uuid));
     }
     watcher->facts = assess(&watcher->memory, &input);
     watcher->recalled &= !watcher->facts.all_told;  // once all have been asked, no newer row can turn up
@@ -242,7 +256,7 @@ static void decide(struct watcher *watcher) {
                                  .preferred = input.preferred,
                                  .silent_ms = input.silent_ms,
                                  .acks = input.acks,
-                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving},
+                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving, .asks = input.asks},
                                  .observations = watcher->observations,
                                  .state = &watcher->state,
                                  .flags = flags};

@@ -48,6 +48,7 @@ struct watcher {
 
     // What is remembered between ticks.
     int64_t started_ms;
+    bool told_to_begin;       // by a person: see FLAG_HELD
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
@@ -149,6 +150,12 @@ void report_missing(const struct watcher *watcher, char *out,
 void report_lacks(struct watcher *watcher);  // what accounts and settings lack, and that it was mended
 void report_lack(const struct watcher *watcher, int node, char *out, size_t size_bytes);  // the worst, "" if nothing
 bool report_unable(const struct watcher *watcher, int node);  // the node lacks what a promotion needs
+
+// outlook.c: what would be done if a person said so now, in words.
+void outlook(const struct watcher *watcher, unsigned flags, char *out, size_t size_bytes);
+
+// watcher.c: what assess() is given now.
+struct assess_input watcher_input(const struct watcher *watcher);
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it

@@ -118,7 +118,7 @@ class Lab:
                        "RELEVO_RESYNC_PASSWORD": PASSWORDS["RELEVO_RESYNC_PASSWORD"],
                        "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
-                       "RELEVO_VERIFY": "manual", **settings}
+                       "RELEVO_VERIFY": "manual", "RELEVO_COPY": "auto", **settings}
         sh("docker", "run", "-d", "--name", self.service, "--network", self.name, "--init",
            *(word for item in environment.items() for word in ("-e", "=".join(item))),
            "-v", f"{PROGRAM}:/resync:ro", "-v", f"{self.rescued}:/rescued", DEV_IMAGE, "/resync")
@@ -129,7 +129,7 @@ class Lab:
     # ---- MySQL -------------------------------------------------------------------------------------------------
 
     def session(self, node, **options):
-        return pymysql.connect(host=engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
+        return pymysql.connect(host=options.pop("host", None) or engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
                                autocommit=True, connect_timeout=5, read_timeout=120, charset="utf8mb4",
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 

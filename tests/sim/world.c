@@ -79,6 +79,7 @@ static struct settings settings_of(int nodes) {
         }
     }
     struct settings settings = base;
+    settings.copy_unasked = true;
     settings.node_count = (size_t)nodes;
     for (int i = 0; i < nodes; i++) {
         (void)text_format(settings.nodes[i].name, NODE_NAME_SIZE, "%c", 'a' + i);

@@ -58,12 +58,12 @@ static const char *wrong_act(const struct situation *at, const struct decision *
                        : "reopens a primary that may have been replaced";
         case ACT_ELECT:
             return at->view == PRIMARY_NONE && at->election == ELECTION_READY && !others &&
-                           !(flags & (FLAG_COOLING | FLAG_MAINTENANCE)) && got->target == TARGET_ELECTED
+                           !(flags & (FLAG_COOLING | FLAG_MAINTENANCE | FLAG_HELD)) && got->target == TARGET_ELECTED
                        ? NULL
                        : "elects without having heard all";
         case ACT_ADOPT:
             return at->view == PRIMARY_NONE && at->election != ELECTION_HALF && (flags & FLAG_OPEN_OTHER) &&
-                           !(flags & (FLAG_OPEN_MANY | FLAG_MAINTENANCE)) && got->target == TARGET_OPEN
+                           !(flags & (FLAG_OPEN_MANY | FLAG_MAINTENANCE | FLAG_HELD)) && got->target == TARGET_OPEN
                        ? NULL
                        : "adopts one of several";
         case ACT_SYNC:
@@ -154,7 +154,7 @@ static void nothing_is_decided_that_may_not_be(void **state) {
     for (size_t i = 0; i < COUNT_OF(singles); i++) {
         known |= singles[i];
     }
-    assert_int_equal(known | asks[1] | asks[2] | asks[3] | opens[2] | opens[3], (1u << 21) - 1);  // none left out
+    assert_int_equal(known | asks[1] | asks[2] | asks[3] | opens[2] | opens[3] | FLAG_HELD, ((1u << 21) - 1) | FLAG_HELD);  // none left out
     size_t free_flags = COUNT_OF(singles) - 3;
     for (unsigned chosen = 0; chosen < 1u << free_flags; chosen++) {
         unsigned flags = 0;
@@ -164,6 +164,8 @@ static void nothing_is_decided_that_may_not_be(void **state) {
         for (size_t i = 0; i < COUNT_OF(asks) * COUNT_OF(opens); i++) {
             unsigned all = flags | asks[i % COUNT_OF(asks)] | opens[i / COUNT_OF(asks)];
             each_view(all | LEADS);
+            struct situation held = {PRIMARY_NONE, 0, 0, i % 2 ? ELECTION_READY : ELECTION_WAITING, all | LEADS | FLAG_HELD, 0};
+            check(&held);
         }
     }
 }
@@ -195,7 +197,9 @@ static void check_fit(enum standing standing, enum fit fit, enum primary_view vi
     struct decision got = decide_fit(standing, fit, view, flags, SYNC_NONE);
     bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE | FLAG_COOLING));
     bool suits = fit == FIT_WRONG && view == PRIMARY_OPEN && !quiet;
-    bool alarms = (fit == FIT_ABSENT || standing == STANDING_TWIN) && (flags & FLAG_LEADER) &&
+    bool suited = fit == FIT_WRONG && view == PRIMARY_OPEN && !(flags & FLAG_COOLING);
+    bool errs = standing == STANDING_ERRANT && view == PRIMARY_OPEN && !suited;
+    bool alarms = (fit == FIT_ABSENT || standing == STANDING_TWIN || errs) && (flags & FLAG_LEADER) &&
                   !(flags & (FLAG_BUSY | FLAG_MAINTENANCE));
     if ((got.act == ACT_SUIT && !suits) || (got.act == ACT_ALARM) != alarms) {
         fail_msg("rule %d: %s a node that is %s and %s, primary %s, flags 0x%x", got.rule, act_name(got.act),
@@ -279,7 +283,7 @@ static void nodes_are_repaired_only_when_that_is_safe(void **state) {
                 }
                 bool right = got.act == ACT_NONE    ? true
                              : quiet                ? false
-                             : got.act == ACT_ALARM ? standing == STANDING_TWIN
+                             : got.act == ACT_ALARM ? standing == STANDING_TWIN || (standing == STANDING_ERRANT && view == PRIMARY_OPEN)
                              : flags & FLAG_COOLING ? false
                              : got.act == ACT_FENCE ? (standing == STANDING_OPEN && certain) ||
                                                           (standing == STANDING_LOOSE && view == PRIMARY_OPEN)

@@ -28,6 +28,7 @@ static const struct {
     {FLAG_UNCERTAIN, "a node left half-opened cannot be asked"},
     {FLAG_YOUNG, "we have just started"},
     {FLAG_RECALLED, "the record may be out of date, not all were asked"},
+    {FLAG_HELD, "a person shall say first"},
     {FLAG_OUTLIVED, "it is the old primary of a failover left half-way"},
     {FLAG_BEHIND, "another node holds what it made itself and has lost"},
     {FLAG_FAILBACK_DUE, "the preferred node is ready"},

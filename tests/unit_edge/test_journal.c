@@ -190,7 +190,7 @@ static int beats(int node) {
 // held, not for one that is on its way to rest.
 static void point(int node) {
     set(&world.rests, false);
-    journal_point(journal, node == A ? "node-a" : "node-b", "", 3306, node == A ? "uuid-a" : "uuid-b", 7);
+    journal_point(journal, node == A ? "node-a" : "node-b", node == A ? "node-a" : "node-b", 3306, node == A ? "uuid-a" : "uuid-b", 7);
 }
 
 static void point_nowhere(void) {
