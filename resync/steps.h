@@ -6,7 +6,12 @@
 // fence a node that is still open: only the watcher may take the right to write away.
 bool step_fence(struct job *job, struct peer *recipient);
 
-// Guarded; opens the node for the copy alone: super_read_only=OFF under read_only=ON and offline_mode=ON.
+// Says, once per job, that this job's rung begins its work: after all that may still refuse it.
+void step_say_begun(struct job *job);
+
+// Guarded; opens the node for the job alone: super_read_only=OFF under read_only=ON. For a copy under offline_mode=ON,
+// too: nobody shall read what is there meanwhile.
+bool step_unlock(struct job *job, struct peer *recipient);
 bool step_unlock_for_copy(struct job *job, struct peer *recipient);
 // Makes the node nobody's replica, and its GTID set empty: a node that lost its data half-way cannot be taken for one
 // that has it. Fails if it has executed anything since the last look: that was neither judged nor saved.

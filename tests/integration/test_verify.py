@@ -232,7 +232,7 @@ def test_what_cannot_be_compared_says_so(lab):
     with changed(lab, ["SET SESSION sql_log_bin = 1", "CREATE TABLE cmp.diverged (a INT)", "SET SESSION sql_log_bin = 0"],
                  ["DROP TABLE cmp.diverged"]):
         job = verify(lab, "failed")
-    assert lab.events("VERIFIED")[-1]["severity"] == "warning" and "transacciones" in job["why"], job
+    assert lab.events("VERIFY_FAILED")[-1]["severity"] == "warning" and "transacciones" in job["why"], job
 
 
 def test_a_hand_over_does_not_end_it(lab):  # the last: it swaps the roles
