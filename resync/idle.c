@@ -41,8 +41,8 @@ static void skip_line(struct reader *reader) {
     reader->at = line ? line + 1 : reader->end;
 }
 
-// White space and comments. The server runs what stands in "/*!", and takes orders from "/*+": both stay where they are,
-// and are no token of any statement here.
+// White space and comments. The server runs what stands in "/*!", and takes orders from "/*+": both stay where they
+// are, and are no token of any statement here.
 static void skip_blank(struct reader *reader) {
     while (reader->at < reader->end) {
         bool dashes = begins(reader, "--") && (reader->end - reader->at == 2 || is_space(reader->at[2]));
@@ -116,9 +116,9 @@ static const char *const locals[] = {"NO_WRITE_TO_BINLOG", "LOCAL", NULL};
 
 // What the server wrote into its binlog it had parsed: the words need not be in order to be what they say.
 static bool flushes(struct reader *reader) {
-    static const char *const options[] = {"BINARY",  "ENGINE", "ERROR",      "GENERAL",        "SLOW",
-                                          "RELAY",   "LOGS",   "PRIVILEGES", "STATUS",         "USER_RESOURCES",
-                                          "HOSTS",   "FOR",    "CHANNEL",    "OPTIMIZER_COSTS", NULL};
+    static const char *const options[] = {"BINARY", "ENGINE", "ERROR",      "GENERAL",         "SLOW",
+                                          "RELAY",  "LOGS",   "PRIVILEGES", "STATUS",          "USER_RESOURCES",
+                                          "HOSTS",  "FOR",    "CHANNEL",    "OPTIMIZER_COSTS", NULL};
     bool of_tables = word_of(reader, tables);
     for (; reader->token != TOKEN_END; next(reader)) {
         bool named = reader->token == TOKEN_WORD || reader->token == TOKEN_NAME || reader->token == TOKEN_DOT;

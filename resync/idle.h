@@ -22,7 +22,7 @@ struct idle_seen {
     struct idle_kind {
         char name[IDLE_NAME_BYTES];
         uint64_t count;
-    } * kinds;
+    } *kinds;
     size_t kind_count;
     const char *rebuilds;  // the name of a statement of IDLE_REBUILDS; NULL: there was none
 };

@@ -75,8 +75,8 @@ static json_t *tables_json(const struct binlog_tally *tally) {
 // What one rescue found, and where it is.
 struct found {
     const struct picture *picture;
-    char *name, *path;    // of the file for people
-    char *all, *part;     // of everything, while the job lasts; of the file for people while it is written
+    char *name, *path;  // of the file for people
+    char *all, *part;   // of everything, while the job lasts; of the file for people while it is written
     struct rescue_sum sorted, kept;
     struct gtid_set *left_out;  // NULL: the file for people holds everything
 };
@@ -207,8 +207,9 @@ static bool keep(struct job *job, struct found *found, int64_t now_ms) {
     if (whole) {
         ok = publish(job, found, found->all, now_ms);
     } else if (users > 0) {
-        ok = rescue_pick(job, found->picture, found->all, found->part, &found->sorted, &found->kept, &found->left_out) &&
-             publish(job, found, found->part, now_ms);
+        ok =
+            rescue_pick(job, found->picture, found->all, found->part, &found->sorted, &found->kept, &found->left_out) &&
+            publish(job, found, found->part, now_ms);
     }
     if (!ok) {
         return false;

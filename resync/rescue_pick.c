@@ -5,8 +5,7 @@
 static bool sort_event(void *arg, const unsigned char *bytes, size_t length_bytes, bool checksum, struct err *err) {
     struct rescue_sum *sum = arg;
     struct binlog_event event;
-    if (!binlog_parse(bytes, length_bytes, checksum, &event, err) ||
-        !binlog_tally_feed(sum->tally, &event, err)) {
+    if (!binlog_parse(bytes, length_bytes, checksum, &event, err) || !binlog_tally_feed(sum->tally, &event, err)) {
         return false;
     }
     whose_feed(sum->whose, &event);

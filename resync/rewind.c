@@ -159,8 +159,7 @@ bool rewind_finish(struct job *job, struct peer *recipient, struct peer *primary
     AUTO_PEER struct peer here = {0};
     AUTO_PEER struct peer there = {0};
     bool ok = open_readers(job, recipient, primary, &here, &there) && rewind_verify(job, &here, &there) &&
-              step_unlock(job, recipient) &&
-              peer_exec(recipient, "SET SESSION sql_log_bin = 0") &&
+              step_unlock(job, recipient) && peer_exec(recipient, "SET SESSION sql_log_bin = 0") &&
               peer_exec(recipient, "DROP DATABASE " REBUILD_SCHEMA) && step_relock(recipient);
     if (!ok) {
         job_make_rung(job);

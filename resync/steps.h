@@ -29,8 +29,8 @@ struct position {
 // Guarded; points the node at the primary and starts replication.
 bool step_attach(struct job *job, struct peer *recipient, struct peer *primary, const struct position *from);
 
-// Whether the node has the rows of relevo.epoch that the primary has: one that is late, or holds other transactions under
-// the same GTIDs, has not. False: it cannot be told.
+// Whether the node has the rows of relevo.epoch that the primary has: one that is late, or holds other transactions
+// under the same GTIDs, has not. False: it cannot be told.
 bool step_knows_reigns(struct peer *peer, struct peer *primary, bool *ret);
 
 // Waits until the node streams and has everything that the primary had when the wait began; not yet open to clients.
