@@ -14,8 +14,7 @@ from lib.run import sh, sh_result
 @pytest.fixture
 def own(lab):
     """Relevo's own tables as the watcher makes them, with a row each."""
-    lab.prepare("CREATE DATABASE relevo",
-                "CREATE TABLE relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY, primary_name VARCHAR(64) NOT NULL,"
+    lab.prepare("CREATE TABLE relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY, primary_name VARCHAR(64) NOT NULL,"
                 " primary_uuid CHAR(36) NOT NULL, sync TINYINT NOT NULL DEFAULT 0, rule INT NOT NULL DEFAULT 0,"
                 " why VARCHAR(512) NOT NULL DEFAULT '', created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3))",
                 "CREATE TABLE relevo.heartbeat (id TINYINT NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL,"
@@ -23,7 +22,7 @@ def own(lab):
                 "INSERT INTO relevo.heartbeat (id, epoch, ts_ms, server_uuid) VALUES (1, 7, 1000, @@server_uuid)",
                 "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid) VALUES (1, 'a', @@server_uuid)")
     yield lab
-    lab.prepare("DROP DATABASE relevo")
+    lab.prepare("DROP TABLE relevo.epoch, relevo.heartbeat")
 
 
 def extra(lab):
