@@ -13,16 +13,10 @@ from lib.run import sh, sh_result
 
 @pytest.fixture
 def own(lab):
-    """Relevo's own tables as the watcher makes them, with a row each."""
-    lab.prepare("CREATE TABLE relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY, primary_name VARCHAR(64) NOT NULL,"
-                " primary_uuid CHAR(36) NOT NULL, sync TINYINT NOT NULL DEFAULT 0, rule INT NOT NULL DEFAULT 0,"
-                " why VARCHAR(512) NOT NULL DEFAULT '', created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3))",
-                "CREATE TABLE relevo.heartbeat (id TINYINT NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL,"
-                " ts_ms BIGINT NOT NULL, server_uuid CHAR(36) NOT NULL)",
-                "INSERT INTO relevo.heartbeat (id, epoch, ts_ms, server_uuid) VALUES (1, 7, 1000, @@server_uuid)",
-                "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid) VALUES (1, 'a', @@server_uuid)")
-    yield lab
-    lab.prepare("DROP TABLE relevo.epoch, relevo.heartbeat")
+    """Relevo's own tables, which DB.sql makes, have a row each."""
+    lab.prepare("REPLACE INTO relevo.heartbeat (id, epoch, ts_ms, server_uuid) VALUES (1, 7, 1000, @@server_uuid)",
+                "REPLACE INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) VALUES (1, 'a', @@server_uuid, 0, 0, '')")
+    return lab
 
 
 def extra(lab):
@@ -114,7 +108,7 @@ def test_relevos_own_rows_are_undone_and_not_saved_for_people(own, compressed):
     before = tables_of(lab, lab.a)
     lab.diverge(f"SET SESSION binlog_transaction_compression = {compressed}",
                 "UPDATE relevo.heartbeat SET ts_ms = ts_ms + 1",
-                "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid) VALUES (999, 'other', UUID())", "FLUSH STATUS",
+                "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) VALUES (999, 'other', UUID(), 0, 0, '')", "FLUSH STATUS",
                 "INSERT INTO appdb.customers (name, email) VALUES ('kept', UUID())",
                 "UPDATE relevo.heartbeat SET ts_ms = ts_ms + 1",
                 "BEGIN", "UPDATE relevo.heartbeat SET ts_ms = 9", "UPDATE appdb.orders SET amount = amount + 1 WHERE id = 1",
