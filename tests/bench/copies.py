@@ -4,7 +4,6 @@ Part of `make bench-resync`: dump against `mysqldump --single-transaction | mysq
 tables as sysbench makes them, COPY_MB of rows in all. The watcher is stopped for the others' turns: it would close the
 node that they write into."""
 import os
-import pathlib
 import re
 import statistics
 import tempfile
@@ -59,11 +58,7 @@ def mysqldump(product):
 def mydumper(product):
     empty_node(product)
     with tempfile.TemporaryDirectory() as folder:
-        options = pathlib.Path(folder, "options.cnf")
-        options.write_text("".join(f"[{program}]\nuser=tester\npassword={product.cluster.env['TESTER_PASSWORD']}\nhost=127.0.0.1\nssl=1\n"
-                                   for program in ("mydumper", "myloader", "client")))
-        common = (f"--defaults-file={options}", "--host=127.0.0.1", "--user=tester",
-                  f"--password={product.cluster.env['TESTER_PASSWORD']}", "--ssl", "--threads=4")
+        common = ("--host=127.0.0.1", "--user=tester", f"--password={product.cluster.env['TESTER_PASSWORD']}", "--ssl", "--threads=4")
         begin = time.monotonic()
         sh("mydumper", *common, f"--port={PORT[A]}", "--database=sbtest", "--trx-consistency-only", f"--outputdir={folder}/out", timeout=3600)
         sh("myloader", *common, f"--port={PORT[B]}", "--database=sbtest", "--overwrite-tables", f"--directory={folder}/out", timeout=3600)
