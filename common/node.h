@@ -114,6 +114,7 @@
     X(EVENT_RESYNC_FAILED, "RESYNC_FAILED")                                              \
     X(EVENT_RESCUED, "RESCUED")   /* diverged transactions were saved */                 \
     X(EVENT_VERIFIED, "VERIFIED") /* a node was compared with the primary */             \
+    X(EVENT_VERIFY_FAILED, "VERIFY_FAILED") /* ... was not: it failed, or was stopped */ \
     X(EVENT_SYNC_ON, "SYNC_ON")   /* lossless: the primary waits for acknowledgements */ \
     X(EVENT_SYNC_OFF, "SYNC_OFF") /* lossless: it goes on alone, or could */             \
     X(EVENT_FORCED, "FORCED")     /* a person accepted the loss that was explained */    \

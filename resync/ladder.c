@@ -116,7 +116,9 @@ static void refuse_failed(struct job *job, enum job_rung rung) {
 static bool take_rung(struct job *job, enum job_rung rung, const struct picture *picture, struct peer *recipient,
                       struct peer *primary, struct peer *donor) {
     struct position from = {0};
-    job_say(job, LOG_LEVEL_INFO, MSG_RESYNC_BACKUP, KVS(KV("rung", job_rung_name(rung)), KV("donor", donor->name)));
+    if (rung != RUNG_REWIND) {  // that one says so itself, once it is known to be possible
+        step_say_begun(job);
+    }
     switch (rung) {
         case RUNG_CATCHUP:
             break;  // what is missing comes by replication itself

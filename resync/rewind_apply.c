@@ -146,7 +146,9 @@ static bool apply_all(struct applying *applying, const struct undo *undo, const 
              make_key_table(session, i, &tables[i], keys[i]);
     }
     // A format description makes the session wait for a GTID event, as an applier does: there will be none.
-    ok = ok && run_binlog(session, format, format_bytes) && peer_exec(session, "SET SESSION gtid_next = 'AUTOMATIC'") &&
+    ok = ok &&
+         (count == 0 ||
+          (run_binlog(session, format, format_bytes) && peer_exec(session, "SET SESSION gtid_next = 'AUTOMATIC'"))) &&
          peer_exec(session, "BEGIN");
     for (size_t i = 0; ok && i < count; i++) {
         ok = note_keys(applying, undo, i, &tables[i], keys[i]);

@@ -14,6 +14,7 @@ enum {
     RULE_NO_KEY,
     RULE_DIFFERS,
     RULE_CASCADE,
+    RULE_REBUILDS,
 };
 
 bool rewind_key_columns(struct peer *peer, const char *schema, const char *name, struct db_rows **ret) {
@@ -157,10 +158,27 @@ static bool judge_table(struct peer *recipient, struct peer *primary, const stru
     return same_definition(recipient, primary, table, what) && no_cascade(recipient, undo, index, schema, name, what);
 }
 
+// idle.h: what REPAIR and OPTIMIZE may change.
+static bool judge_rebuilds(struct peer *recipient, const char *what) {
+    static const char other_tables[] =
+        "SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND"
+        " COALESCE(engine, '') <> 'InnoDB' AND table_schema NOT IN ('mysql', 'sys', 'performance_schema',"
+        " 'information_schema')) OR EXISTS (SELECT 1 FROM information_schema.columns WHERE"
+        " extra LIKE '%STORED GENERATED%' AND table_schema NOT IN ('mysql', 'sys', 'performance_schema',"
+        " 'information_schema'))";
+    AUTO_TEXT char *some = NULL;
+    if (!what) {
+        return true;
+    }
+    return peer_value(recipient, other_tables, &some) &&
+           (text_equal(some, "0") ||
+            job_unfit(recipient->job, RULE_REBUILDS, MSG_UNDO_REBUILDS, KVS(KV("what", what))));
+}
+
 bool rewind_judge_tables(struct job *job, struct peer *recipient, struct peer *primary, const struct undo *undo) {
     const struct undo_table *tables = NULL;
     size_t count = undo_tables(undo, &tables);
-    bool ok = true;
+    bool ok = judge_rebuilds(recipient, undo_idle_seen(undo)->rebuilds);
     for (size_t i = 0; ok && i < count; i++) {
         ok = judge_table(recipient, primary, undo, i) && job_pause(job, 0);
     }

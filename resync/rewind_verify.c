@@ -249,6 +249,8 @@ bool rewind_verify(struct job *job, struct peer *recipient, struct peer *primary
             return false;
         }
     }
-    job_say(job, LOG_LEVEL_INFO, MSG_REWIND_VERIFIED, KVS(KVI("rows", rows), KV("primary", primary->name)));
+    if (rows > 0) {
+        job_say(job, LOG_LEVEL_INFO, MSG_REWIND_VERIFIED, KVS(KVI("rows", rows), KV("primary", primary->name)));
+    }
     return true;
 }

@@ -137,7 +137,7 @@ static void end_failed(struct job *job) {
     (void)job_failure_text(job, why, sizeof why);
     end_state(job, JOB_FAILED, why);
     if (is_check(job)) {
-        job_event(job, EVENT_VERIFIED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
+        job_event(job, EVENT_VERIFY_FAILED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
     } else {
         job_event(job, EVENT_RESYNC_FAILED, SEVERITY_ERROR, 0, MSG_RESYNC_FAILED,
                   KVS(KV("step", job->state.step), KV("why", why)));
@@ -164,7 +164,7 @@ static void end_stopped(struct job *job, enum stop_why stop) {
     char why[NODE_WHY_SIZE];
     (void)msg_render(msg, log_lang(), KVS(KV("node", job->state.node)), why, sizeof why);
     end_state(job, JOB_CANCELLED, why);
-    job_event(job, is_check(job) ? EVENT_VERIFIED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, 0, msg, KVS());
+    job_event(job, is_check(job) ? EVENT_VERIFY_FAILED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, 0, msg, KVS());
     answer(job, SEVERITY_WARNING, MSG_RESYNC_COMMAND_FAILED, why);
     if (stop == STOP_CANCEL) {
         job_event(job, EVENT_COMMAND_FINISHED, SEVERITY_INFO, 0, MSG_RESYNC_CANCEL_DONE,
