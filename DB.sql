@@ -1,6 +1,8 @@
 -- The demo schema (appdb) and Relevo's own (relevo). mysql-primary runs this at its first boot; the replica gets it by
 -- replication. Running it again changes nothing.
 
+SET SESSION autocommit = 1, default_storage_engine = InnoDB;  -- whatever the server's defaults are
+
 CREATE DATABASE IF NOT EXISTS appdb;
 CREATE DATABASE IF NOT EXISTS relevo;
 

@@ -10,13 +10,13 @@ CC ?= gcc
 
 # Pure modules: no I/O, no clock, no threads. Unit tests link with these, jansson, zlib and zstd only, so that stray I/O
 # in them is a link error.
-PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line settings settings_value doc state state_fields event \
-            command) \
-        $(addprefix watcher/,assess assess_memory assess_node assess_sync lease observation policy record replay) \
-        $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally undo undo_write ddl ddl_table rowtext) \
+PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line address settings settings_nodes settings_value doc state state_fields event \
+            command session_pins) \
+        $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease needs observation policy record replay) \
+        $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally idle whose undo undo_write ddl ddl_table rowtext) \
         $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell) \
         dashboard/snapshot
-EDGE := $(addprefix common/,clock follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real)
+EDGE := $(addprefix common/,clock event_row follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real)
 EDGE := $(foreach m,$(EDGE),$(if $(wildcard $(m).c),$(m)))
 WATCHER := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard watcher/*.c)))
 RESYNC := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard resync/*.c)))
@@ -67,7 +67,7 @@ $(OUT)/bin/resync: $(call objects,$(PURE) $(EDGE) $(RESYNC))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EDGE) $(LIBS_PURE)
 # It talks to neither MySQL nor, but for feed.c, Redis: without their libraries it stays small.
-$(OUT)/bin/dashboard: $(call objects,$(PURE) $(filter-out $(addprefix common/,follow logship lookup mysql% store%),$(EDGE)) $(DASHBOARD))
+$(OUT)/bin/dashboard: $(call objects,$(PURE) $(filter-out $(addprefix common/,event_row follow logship lookup mysql% store%),$(EDGE)) $(DASHBOARD))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_HTTP) $(LIBS_EDGE) $(LIBS_PURE)
 
@@ -113,6 +113,11 @@ $(OUT)/tests/unit_edge/test_journal: tests/unit_edge/test_journal.c $(call objec
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
 
+# And this one: what a server answers.
+$(OUT)/tests/unit_edge/test_event_writer: tests/unit_edge/test_event_writer.c $(call objects,watcher/event_writer) $(OUT)/libpure.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(LIBS_PURE)
+
 # And this one: a state hash.
 $(OUT)/tests/unit_edge/test_jobs: tests/unit_edge/test_jobs.c $(call objects,watcher/jobs $(addprefix common/,clock log)) $(OUT)/libpure.a
 	@mkdir -p $(@D)
@@ -131,7 +136,7 @@ unit: $(addprefix $(OUT)/,$(UNIT_TESTS) $(EDGE_TESTS))
 # The model and the files of the watcher are compiled apart from the services' objects.
 SIM_SEEDS ?= 1 3000
 SIM_SECONDS ?= 25
-SIM_REAL := common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox watcher_main),$(WATCHER))
+SIM_REAL := common/event_row common/follow $(filter-out $(addprefix watcher/,observe probe resolve inbox inspect watcher_main),$(WATCHER))
 SIM_MODEL := $(patsubst %.c,%,$(wildcard tests/sim/*.c))
 SIM_OBJECTS := $(patsubst %,$(OUT)/sim/%.o,$(SIM_REAL) $(SIM_MODEL))
 $(OUT)/sim/%.o: %.c

@@ -4,9 +4,10 @@
 
 #include "common/mem.h"
 
-char *follow_statement(struct db_session *session, const struct settings *settings, const char *source_host,
-                       uint16_t source_port, const char *log_file, uint64_t log_position) {
-    AUTO_TEXT char *host = db_quote(session, source_host, strlen(source_host));
+char *follow_statement(struct db_session *session, const struct settings *settings, const struct node_address *source,
+                       const char *log_file, uint64_t log_position) {
+    const char *at = node_source_host(source);
+    AUTO_TEXT char *host = db_quote(session, at, strlen(at));
     AUTO_TEXT char *user = db_quote(session, settings->repl_user, strlen(settings->repl_user));
     AUTO_TEXT char *password = db_quote(session, settings->repl_password, strlen(settings->repl_password));
     AUTO_TEXT char *file = db_quote(session, log_file ? log_file : "", log_file ? strlen(log_file) : 0);
@@ -19,5 +20,5 @@ char *follow_statement(struct db_session *session, const struct settings *settin
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %u, SOURCE_USER = %s, SOURCE_PASSWORD = %s,"
         " SOURCE_SSL = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_HEARTBEAT_PERIOD = 0.5, SOURCE_CONNECT_RETRY = 1,"
         " SOURCE_RETRY_COUNT = 0, %s",
-        host, source_port, user, password, from);
+        host, node_source_port(source), user, password, from);
 }

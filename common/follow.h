@@ -6,5 +6,5 @@
 
 // Heap text for that session. log_file NULL or "": by GTID auto-position; else from that file and position. Holds the
 // replication password: never log it.
-char *follow_statement(struct db_session *session, const struct settings *settings, const char *source_host,
-                       uint16_t source_port, const char *log_file, uint64_t log_position);
+char *follow_statement(struct db_session *session, const struct settings *settings, const struct node_address *source,
+                       const char *log_file, uint64_t log_position);

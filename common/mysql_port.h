@@ -13,22 +13,26 @@
 #include "node.h"
 
 struct db_login {
-    const char *address;  // numeric IP or host name (a name may block in the resolver; the prober passes numbers)
+    const char *address;  // numeric IP or host name, of which each address is tried
     uint16_t port;
     const char *user;
     const char *password;
     bool bulk;  // for copying: db_load() and db_binlog() work only on such a session. It is opened with the
                 // blocking client, so that connecting is bounded in whole seconds
-    bool terse; // after SET SESSION resultset_metadata = NONE answers come without what describes their columns, which
-                // costs as much as all else of a small one: only db_query_as() names them then
+    bool terse; // answers come without what describes their columns, which costs as much as all else of a small one:
+                // only db_query_as() names them
+    const char *mark_name, *mark;  // a user variable that the session bears, for others to find it by; NULL: none
 };
 
 struct db_session;
 struct db_rows;
 
-// TLS is required. PROBE_OK and *ret, or why not. ER_CON_COUNT is OVERLOADED, 1045 and friends DENIED, a greeting that
-// is not MySQL 8.4 or newer UNFIT.
+// TLS is required. PROBE_OK and *ret, or why not. The session is as session_pins.h has it, whatever the server's
+// defaults are: one statement more, in which the mark goes as well. ER_CON_COUNT is OVERLOADED, 1045 and friends
+// DENIED, a greeting that is not MySQL 8.4 or newer UNFIT.
 enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err);
+// Nobody answered there, not even with a refusal of its own: another address of the same node may lead to it.
+bool db_elsewhere(enum probe_outcome outcome);
 void db_close(struct db_session *session);  // NULL is fine; never blocks
 bool db_alive(const struct db_session *session);
 int db_fd(const struct db_session *session);  // to poll() between statements: readable means the server hung up

@@ -1,8 +1,10 @@
 // The connecting half of the MySQL adapter: sessions, deadlines, and what an error means.
 #include "common/mysql_real.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 #include <mysqld_error.h>
 
 #include "common/clock.h"
+#include "common/lookup.h"
 #include "common/mem.h"
+#include "common/session_pins.h"
 #include "common/text.h"
 
 enum {
@@ -59,6 +63,7 @@ static enum err_kind kind_of(unsigned number) {
         case ER_PROCACCESS_DENIED_ERROR:
         case ER_ACCOUNT_HAS_BEEN_LOCKED:
         case ER_MUST_CHANGE_PASSWORD_LOGIN:
+        case ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK:
         case ER_HOST_IS_BLOCKED:
         case ER_HOST_NOT_PRIVILEGED:
         case ER_SECURE_TRANSPORT_REQUIRED:
@@ -215,7 +220,79 @@ static bool connect_async(struct db_session *session, const struct db_login *log
     }
 }
 
-enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+// --- what the server's defaults may not change ---
+
+// What the caller adds to the pins of its session: one statement for all.
+static char *own_assignments(struct db_session *session, const struct db_login *login) {
+    const char *value = login->mark ? login->mark : "";
+    AUTO_TEXT char *mark = db_quote(session, value, strlen(value));
+    AUTO_TEXT char *set_mark = login->mark ? mem_format("@%s = %s", login->mark_name, mark) : mem_text("");
+    return mem_format("%s%s%s", set_mark, login->mark && login->terse ? ", " : "",
+                      login->terse ? "resultset_metadata = NONE" : "");
+}
+
+// A server that no longer knows a variable, or lets nobody set it, has no other default for it either.
+static bool is_out_of_use(unsigned number) {
+    return number == ER_UNKNOWN_SYSTEM_VARIABLE || number == ER_INCORRECT_GLOBAL_LOCAL_VAR ||
+           number == ER_VARIABLE_IS_READONLY;
+}
+
+static bool pin_one_by_one(struct db_session *session, int64_t deadline_ms, const char *own, struct err *err) {
+    size_t count = 0;
+    const struct session_pin *pins = session_pins(&count);
+    for (size_t i = 0; i < count; i++) {
+        AUTO_TEXT char *sql = mem_format("SET SESSION %s = %s", pins[i].name, pins[i].value);
+        struct err why = {0};
+        if (!db_exec(session, deadline_ms - clock_mono_ms(), sql, &why) && !is_out_of_use((unsigned)why.number) &&
+            !(pins[i].admin && why.number == ER_SPECIFIC_ACCESS_DENIED_ERROR)) {
+            return err_set(err, why.kind, why.number, "%s", why.text);
+        }
+    }
+    AUTO_TEXT char *sql = mem_format("SET SESSION %s", own);
+    return !*own || db_exec(session, deadline_ms - clock_mono_ms(), sql, err);
+}
+
+static bool pin_all(struct db_session *session, int64_t deadline_ms, const char *own, struct err *err) {
+    struct err why = {0};
+    for (int admin = 1; admin >= 0; admin--) {  // an account that may only read lacks the privilege for some
+        AUTO_TEXT char *sql = session_pins_sql(admin, own);
+        why = (struct err){0};
+        bool ok = db_exec(session, deadline_ms - clock_mono_ms(), sql, &why);
+        if (!ok && why.number == ER_VARIABLE_NOT_SETTABLE_IN_TRANSACTION) {  // an init_connect began one
+            why = (struct err){0};
+            ok = db_exec(session, deadline_ms - clock_mono_ms(), "ROLLBACK AND NO CHAIN NO RELEASE", &why) &&
+                 db_exec(session, deadline_ms - clock_mono_ms(), sql, &why);
+        }
+        if (ok) {
+            return true;
+        }
+        if (why.number != ER_SPECIFIC_ACCESS_DENIED_ERROR) {
+            break;
+        }
+    }
+    return is_out_of_use((unsigned)why.number) ? pin_one_by_one(session, deadline_ms, own, err)
+                                               : err_set(err, why.kind, why.number, "%s", why.text);
+}
+
+static enum probe_outcome pin(struct db_session *session, const struct db_login *login, int64_t deadline_ms,
+                              struct err *err) {
+    struct err why = {0};
+    AUTO_TEXT char *own = own_assignments(session, login);
+    bool ok = pin_all(session, deadline_ms, own, &why);
+    if (ok) {
+        return PROBE_OK;
+    }
+    (void)err_set(err, why.kind, why.number, "%s", why.text);
+    if (why.kind == ERR_TIMEOUT) {
+        return PROBE_TIMEOUT;
+    }
+    enum probe_outcome outcome = connect_outcome(session, &why);
+    return outcome == PROBE_LOST && db_alive(session) ? PROBE_ERROR : outcome;
+}
+
+static enum probe_outcome open_at(const struct db_login *login, int64_t timeout_ms, struct db_session **ret,
+                                  struct err *err) {
+    int64_t deadline_ms = clock_mono_ms() + timeout_ms;
     (void)pthread_once(&library_once, library_start);
     (void)pthread_setspecific(thread_end_key, login);
     AUTO_SESSION struct db_session *session = mem_zero(1, sizeof *session);
@@ -237,8 +314,71 @@ enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, str
     }
     remember_fd(session);
     enum probe_outcome outcome = check_version(session, err);
+    outcome = outcome == PROBE_OK ? pin(session, login, deadline_ms, err) : outcome;
     if (outcome == PROBE_OK) {
         *ret = TAKE(session);
+    }
+    return outcome;
+}
+
+bool db_elsewhere(enum probe_outcome outcome) {
+    return outcome == PROBE_REFUSED || outcome == PROBE_UNREACHABLE || outcome == PROBE_TIMEOUT || outcome == PROBE_LOST;
+}
+
+// Each address in turn: the client's nonblocking connect takes the first alone. For the name to refuse, all must.
+static enum probe_outcome open_any(const struct db_login *login, const struct addrinfo *found, int64_t deadline_ms,
+                                   struct db_session **ret, struct err *err) {
+    enum probe_outcome outcome = PROBE_GONE;
+    int left = 0;
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        left++;
+    }
+    for (const struct addrinfo *at = found; at; at = at->ai_next, left--) {
+        char address[NI_MAXHOST];
+        struct db_login there = *login;
+        struct err why = {0};
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0) {
+            continue;
+        }
+        there.address = address;
+        int64_t share_ms = (deadline_ms - clock_mono_ms()) / left;
+        enum probe_outcome here = open_at(&there, share_ms > 1 ? share_ms : 1, ret, &why);
+        if (!db_elsewhere(here) || outcome == PROBE_GONE || outcome == PROBE_REFUSED) {
+            outcome = here;
+            *err = why;
+        }
+        if (!db_elsewhere(here)) {
+            break;
+        }
+    }
+    return outcome;
+}
+
+static bool is_numeric(const char *address) {
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
+}
+
+enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, struct db_session **ret, struct err *err) {
+    if (is_numeric(login->address)) {
+        return open_at(login, timeout_ms, ret, err);
+    }
+    struct err why = {0};
+    int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+    int code = 0;
+    struct lookup *lookup = lookup_begin(login->address, login->port);
+    enum probe_outcome outcome = PROBE_TIMEOUT;
+    if (!lookup || !lookup_wait(lookup, deadline_ms, &code)) {
+        (void)err_set(&why, ERR_TIMEOUT, 0, "the name %s does not resolve in time", login->address);
+    } else if (code != 0) {
+        (void)err_set(&why, ERR_GONE, 0, "the name %s does not resolve", login->address);
+        outcome = PROBE_GONE;
+    } else {
+        outcome = open_any(login, lookup_addresses(lookup), deadline_ms, ret, &why);
+    }
+    lookup_leave(lookup);
+    if (err && outcome != PROBE_OK) {
+        *err = why;
     }
     return outcome;
 }

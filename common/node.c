@@ -64,3 +64,19 @@ bool probe_answered(enum probe_outcome outcome) {
     }
     return false;
 }
+
+const char *node_host(const struct node_address *node) {
+    return node->host[0] != '\0' ? node->host : node->name;
+}
+
+const char *node_source_host(const struct node_address *node) {
+    return node->source_host[0] != '\0' ? node->source_host : node_host(node);
+}
+
+uint16_t node_source_port(const struct node_address *node) {
+    return node->source_host[0] != '\0' ? node->source_port : node->port;
+}
+
+bool node_has_address(const struct node_address *node) {
+    return node->host[0] != '\0' || node->source_host[0] != '\0';
+}

@@ -6,12 +6,16 @@
 
 #define NODE_MAX 9         // as many members as InnoDB Cluster allows
 #define NODE_NAME_SIZE 64  // a host name label
+#define NODE_HOST_SIZE 256 // a host name with dots, or a numeric address
 #define NODE_UUID_SIZE 37
 #define NODE_WHY_SIZE 320
 
 // The schema whose existence on a node says that a resync began to change its data and did not finish. resync puts it
 // there and takes it away; the watcher promotes nobody who has it.
 #define REBUILD_SCHEMA "relevo_rebuild"
+
+// Made by compose/mysql/initdb on every node: BACKUP_ADMIN and nothing else, with the replication password.
+#define CLONE_USER "relevo_clone"
 
 // Over rows of relevo.epoch: the same number on whoever has the same reigns. A server that was rewound gives the
 // numbers of what was undone to new transactions, and a replica that kept the old ones is never sent those: MySQL sees
@@ -110,6 +114,7 @@
     X(EVENT_RESYNC_FAILED, "RESYNC_FAILED")                                              \
     X(EVENT_RESCUED, "RESCUED")   /* diverged transactions were saved */                 \
     X(EVENT_VERIFIED, "VERIFIED") /* a node was compared with the primary */             \
+    X(EVENT_VERIFY_FAILED, "VERIFY_FAILED") /* ... was not: it failed, or was stopped */ \
     X(EVENT_SYNC_ON, "SYNC_ON")   /* lossless: the primary waits for acknowledgements */ \
     X(EVENT_SYNC_OFF, "SYNC_OFF") /* lossless: it goes on alone, or could */             \
     X(EVENT_FORCED, "FORCED")     /* a person accepted the loss that was explained */    \
@@ -151,8 +156,17 @@ NODE_WORDS(severity)
 NODE_WORDS(event_type)
 #undef NODE_WORDS
 
-// One configured member. Identity is the server's uuid; the name is what people and the configuration use.
+// One configured member. Identity is the server's uuid; the name is what people, the configuration and URLs use.
 struct node_address {
-    char name[NODE_NAME_SIZE];  // the host part as configured
+    char name[NODE_NAME_SIZE];
     uint16_t port;
+    char host[NODE_HOST_SIZE];         // where Relevo reaches it; "": by its name
+    char source_host[NODE_HOST_SIZE];  // where replicas and copies reach it; "": there as well, and at that port
+    uint16_t source_port;
 };
+
+const char *node_host(const struct node_address *node);
+const char *node_source_host(const struct node_address *node);
+uint16_t node_source_port(const struct node_address *node);
+// The replicas' way to it was given, and is not just its name.
+bool node_has_address(const struct node_address *node);

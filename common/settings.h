@@ -17,6 +17,8 @@ struct settings {
     enum replication_mode mode;
     char control_user[64];
     char control_password[256];
+    char resync_password[256];  // of relevo_resync, relevo_reader and relevo_rebuild
+    char events_password[256];  // of relevo_events
     char repl_user[64];
     char repl_password[256];
     char redis_host[256];
@@ -34,6 +36,8 @@ struct settings {
     char static_dir[256];     // RELEVO_STATIC_DIR: dashboard's files (default /usr/share/relevo/static)
     char rescued_dir[256];    // RELEVO_RESCUED_DIR: where diverged transactions are saved (default
                               // /var/lib/relevo/rescued)
+    bool copy_unasked;        // RELEVO_COPY: a node that holds data is copied over without asking a person
+    bool watch_first;         // RELEVO_START: nothing is begun with a cluster that is not on record before a person says so
     bool verify_copies;       // compare a node with the primary after a copy
     enum lang lang;
     enum log_level log_level;  // lines below it are not written

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "address.h"
 #include "text.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -29,39 +30,6 @@ static bool only(const char *value, const char *characters, size_t least, size_t
     return length >= least && length <= most && strspn(value, characters) == length;
 }
 
-// One label of a host name, RFC 1123.
-static bool is_label(const char *value) {
-    size_t length = strlen(value);
-    return only(value, LOWER UPPER DIGITS "-", 1, 63) && value[0] != '-' && value[length - 1] != '-';
-}
-
-// "host:port" or "[v6]:port" in parts; a missing port becomes fallback_port, if that is not 0.
-static bool split_address(const char *value, uint16_t fallback_port, char *host, size_t host_size, uint16_t *ret_port) {
-    const char *colon = strrchr(value, ':');
-    const char *close = strrchr(value, ']');
-    if (colon != NULL && close != NULL && close > colon) {
-        colon = NULL;
-    }
-    size_t length = colon != NULL ? (size_t)(colon - value) : strlen(value);
-    uint64_t port = fallback_port;
-    if (colon != NULL && !text_to_u64(colon + 1, &port)) {
-        return false;
-    }
-    const char *from = value;
-    if (length >= 2 && value[0] == '[' && value[length - 1] == ']') {
-        from++;
-        length -= 2;
-    }
-    if (port == 0 || port > UINT16_MAX || length == 0 || length >= host_size) {
-        return false;
-    }
-    memcpy(host, from, length);
-    host[length] = '\0';
-    *ret_port = (uint16_t)port;
-    bool v6 = from != value;
-    return v6 ? only(host, DIGITS "abcdefABCDEF:.", 2, 45) : only(host, LOWER UPPER DIGITS "-._", 1, 255);
-}
-
 static void print_text(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
     text_copy(out, size_bytes, value_of(setting, settings));
 }
@@ -80,7 +48,7 @@ static bool parse_identifier(const struct setting *setting, const char *value, s
 const struct setting_kind setting_identifier = {parse_identifier, print_text};
 
 static bool parse_host_name(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    return take_text(setting, value, *value == '\0' || is_label(value), ret, err);
+    return take_text(setting, value, *value == '\0' || address_is_label(value), ret, err);
 }
 const struct setting_kind setting_host_name = {parse_host_name, print_text};
 
@@ -138,66 +106,21 @@ static void print_number(const struct setting *setting, const struct settings *s
 }
 const struct setting_kind setting_number = {parse_number, print_number};
 
-static bool add_node(struct settings *settings, const char *item) {
-    struct node_address node = {0};
-    if (settings->node_count == NODE_MAX || !split_address(item, 3306, node.name, sizeof node.name, &node.port) ||
-        !is_label(node.name)) {
-        return false;
-    }
-    for (size_t i = 0; i < settings->node_count; i++) {
-        if (strcasecmp(settings->nodes[i].name, node.name) == 0) {
-            return false;
-        }
-    }
-    settings->nodes[settings->node_count++] = node;
-    return true;
-}
-
-static bool parse_nodes(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    char list[NODE_MAX * (NODE_NAME_SIZE + 8)];
-    if (!text_copy(list, sizeof list, value)) {
-        return refuse(setting, value, err);
-    }
-    ret->node_count = 0;
-    char *rest = list;
-    while (rest != NULL) {
-        const char *item = strsep(&rest, ",");
-        if (!add_node(ret, item)) {
-            return refuse(setting, value, err);
-        }
-    }
-    return true;
-}
-static void print_nodes(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
-    (void)setting;
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < settings->node_count; i++) {
-        const struct node_address *node = &settings->nodes[i];
-        text_format(out + used, size_bytes - used, "%s%s:%u", i > 0 ? "," : "", node->name, node->port);
-        used = strlen(out);
-    }
-}
-const struct setting_kind setting_nodes = {parse_nodes, print_nodes};
-
 static bool parse_redis(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    return split_address(value, 0, ret->redis_host, sizeof ret->redis_host, &ret->redis_port) ||
+    return address_split(value, 0, ret->redis_host, sizeof ret->redis_host, &ret->redis_port) ||
            refuse(setting, value, err);
 }
 static bool parse_http(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    return split_address(value, 0, ret->http_host, sizeof ret->http_host, &ret->http_port) ||
+    return address_split(value, 0, ret->http_host, sizeof ret->http_host, &ret->http_port) ||
            refuse(setting, value, err);
-}
-static void print_address(const char *host, uint16_t port, char *out, size_t size_bytes) {
-    text_format(out, size_bytes, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
 }
 static void print_redis(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
     (void)setting;
-    print_address(settings->redis_host, settings->redis_port, out, size_bytes);
+    address_print(settings->redis_host, settings->redis_port, out, size_bytes);
 }
 static void print_http(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
     (void)setting;
-    print_address(settings->http_host, settings->http_port, out, size_bytes);
+    address_print(settings->http_host, settings->http_port, out, size_bytes);
 }
 const struct setting_kind setting_redis = {parse_redis, print_redis};
 const struct setting_kind setting_http = {parse_http, print_http};
@@ -243,19 +166,24 @@ static bool choose(const struct setting *setting, const char *value, const char 
     return refuse(setting, value, err);
 }
 
-static const char *const auto_words[] = {"manual", "auto"};
-static bool parse_auto(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
-    size_t word = 0;
-    if (!choose(setting, value, auto_words, 2, &word, err)) {
-        return false;
-    }
-    *(bool *)((char *)ret + setting->offset) = word == 1;
-    return true;
-}
-static void print_auto(const struct setting *setting, const struct settings *settings, char *out, size_t size_bytes) {
-    text_copy(out, size_bytes, auto_words[*(const bool *)((const char *)settings + setting->offset) ? 1 : 0]);
-}
-const struct setting_kind setting_auto = {parse_auto, print_auto};
+// Two words, of which the second means true.
+#define WORDS(name, no, yes)                                                                                            \
+    static const char *const name##_words[] = {no, yes};                                                               \
+    static bool parse_##name(const struct setting *setting, const char *value, struct settings *ret, struct err *err) { \
+        size_t word = 0;                                                                                                \
+        bool fit = choose(setting, value, name##_words, 2, &word, err);                                                 \
+        *(bool *)field_of(setting, ret) = fit && word == 1;                                                             \
+        return fit;                                                                                                     \
+    }                                                                                                                   \
+    static void print_##name(const struct setting *setting, const struct settings *settings, char *out,                 \
+                             size_t size_bytes) {                                                                       \
+        text_copy(out, size_bytes, name##_words[*(const bool *)value_of(setting, settings) ? 1 : 0]);                   \
+    }                                                                                                                   \
+    const struct setting_kind setting_##name = {parse_##name, print_##name};
+WORDS(auto, "manual", "auto")
+WORDS(copy, "ask", "auto")
+WORDS(start, "auto", "watch")
+#undef WORDS
 
 static bool parse_mode(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
     return replication_mode_parse(value, &ret->mode) || refuse(setting, value, err);

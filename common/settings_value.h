@@ -24,7 +24,8 @@ struct setting {
     bool secret;           // never printed; NAME_FILE is accepted
 };
 
-extern const struct setting_kind setting_identifier, setting_nodes, setting_host_name, setting_auto, setting_mode,
+extern const struct setting_kind setting_identifier, setting_nodes, setting_host_name, setting_auto, setting_copy, setting_start,
+    setting_mode,
     setting_account, setting_account_or_none, setting_secret, setting_redis, setting_number, setting_limit,
     setting_http, setting_token, setting_hosts, setting_path, setting_lang, setting_log_level;
 

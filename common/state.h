@@ -25,6 +25,10 @@ struct node_state {
     char *gtid_executed;      // heap, "" if unknown
     char *gtid_retrieved;     // heap
     uint64_t diverged;        // transactions that the primary lacks; counted, not listed
+    char lack_msg[64];        // what Relevo lacks there, the worst of it: catalogue id, "" if nothing
+    char lack_account[100], lack_what[200], lack_mend[300];  // ... and its values
+    bool unable;              // ... so that it could not be promoted
+    bool stale;               // it has not heard of the primary's reign, or long not heard of the primary
     int64_t boot_s;           // when the server started, by its own clock: another life has another one; lossless only
     bool acknowledges;        // lossless: it acknowledges what it receives
     uint64_t vouch_epoch;     // lossless: of that epoch it holds all that it ever acknowledged, 0: of none

@@ -25,6 +25,9 @@ bool store_read(struct store *store, struct cluster_state *ret, unsigned *ret_sk
 // HSET of all fields and PUBLISH …:state, in one MULTI.
 bool store_write(struct store *store, const struct state_field *fields, size_t count, struct err *err);
 
+// HDEL of these fields.
+bool store_forget(struct store *store, const char *const *names, size_t count, struct err *err);
+
 // Takes the next seq, stamps it into event->seq, XADDs to …:history (capped to about 10,000) and publishes on …:events.
 bool store_event(struct store *store, struct event_record *event, struct err *err);
 bool store_publish(struct store *store, enum store_channel channel, const char *message, struct err *err);

@@ -145,6 +145,19 @@ bool store_write(struct store *store, const struct state_field *fields, size_t c
     return transact(store, (const char *const[]){"HSET", "PUBLISH"}, 2, until_ms, NULL, err);
 }
 
+bool store_forget(struct store *store, const char *const *names, size_t count, struct err *err) {
+    int64_t until_ms;
+    if (!begin(store, &until_ms, err))
+        return false;
+    const char **words = mem_zero(count + 3, sizeof(*words));
+    words[0] = "HDEL";
+    words[1] = store->hash;
+    memcpy(words + 2, names, count * sizeof(*words));
+    bool ok = ask(store, words, until_ms, NULL, err);
+    free(words);
+    return ok;
+}
+
 bool store_event(struct store *store, struct event_record *event, struct err *err) {
     int64_t until_ms;
     AUTO_REPLY struct redisReply *seq = NULL;

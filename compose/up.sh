@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 random() { head -c 64 /dev/urandom | base64 --wrap=0 | tr -d '+/=' | cut -c 1-28; }
 
-SECRETS=(MYSQL_ROOT_PASSWORD MYSQL_PASSWORD RELEVO_CONTROL_PASSWORD RELEVO_REPL_PASSWORD REDIS_PASSWORD
+SECRETS=(MYSQL_ROOT_PASSWORD MYSQL_PASSWORD RELEVO_CONTROL_PASSWORD RELEVO_REPL_PASSWORD RELEVO_RESYNC_PASSWORD
+    RELEVO_EVENTS_PASSWORD REDIS_PASSWORD
     REDIS_WATCHER_PASSWORD REDIS_RESYNC_PASSWORD REDIS_DASHBOARD_PASSWORD RELEVO_API_TOKEN)
 
 line() {
@@ -28,7 +29,7 @@ write_env() {
     fi
     umask 077
     {
-        echo "# Written by \`make up\`, never changed by it. The shell's variables win over these. See .env.example."
+        echo "# Written by \`make up\`, which later only adds what a newer version needs. The shell's variables win over these. See .env.example."
         for name in MYSQL_IMAGE REDIS_IMAGE BASE_IMAGE; do line "$name" "${!name}"; done
         if [[ -n ${EXTRA_CA:-} ]]; then line EXTRA_CA "$EXTRA_CA"; fi
         echo "# Secrets: $comment."
@@ -36,6 +37,40 @@ write_env() {
     } >.env.new
     mv .env.new .env
     say "Wrote .env: image names and secrets"
+}
+
+# Passwords of accounts that a newer version brought: the file of an older one lacks them, and the accounts are yet to be
+# made. What the file says already stays as it is.
+NEW_SECRETS=(RELEVO_RESYNC_PASSWORD RELEVO_EVENTS_PASSWORD)
+add_new_secrets() {
+    local name
+    for name in "${NEW_SECRETS[@]}"; do
+        # A file without the older passwords keeps to the documented defaults.
+        if grep -q '^RELEVO_CONTROL_PASSWORD=' .env && ! grep -q "^$name=" .env && [[ -z ${!name+set} ]]; then
+            if [[ -n $(tail -c 1 .env) ]]; then echo; fi >>.env
+            line "$name" "$(random)" >>.env
+            say "Added to .env: $name"
+        fi
+    done
+}
+
+# Servers that an older version made lack the newer accounts: the script of the first boot makes them.
+upgrade_accounts() {
+    local node tries found
+    for node in mysql-replica mysql-primary; do
+        docker inspect "$node" >/dev/null 2>&1 || continue
+        # shellcheck disable=SC2016 # the container's shell expands these
+        for ((tries = 0; tries < 240; tries++)); do
+            found=$(docker exec "$node" sh -c 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec mysql --protocol=socket -uroot -NBe \
+                "SELECT IF(@@skip_networking, 0, COUNT(*)) FROM mysql.user WHERE user IN (\"relevo\", \"relevo_resync\")"' 2>/dev/null) || found=
+            [[ -z $found || $found == 0 ]] || break # 0: the first boot is under way
+            sleep 0.5
+        done
+        if [[ $found == 1 ]]; then
+            docker exec "$node" bash /docker-entrypoint-initdb.d/10-accounts.sh || die "the accounts of $node could not be upgraded"
+            say "Upgraded Relevo's accounts on $node"
+        fi
+    done
 }
 
 build_services() {
@@ -146,9 +181,11 @@ main() {
     read_env
     images
     write_env
+    add_new_secrets
     say "Starting the cluster"
     since_ms=$(date +%s%3N)
     compose up -d --no-build
+    upgrade_accounts
     say "Waiting until the replica streams"
     wait_until_replicating "$since_ms"
     tell $((SECONDS - begin))

@@ -91,6 +91,9 @@ static enum msg obstacle(const struct cluster_state *state, const struct node_st
     if (node->diverged > 0) {
         return MSG_VERDICT_NODE_DIVERGED;
     }
+    if (node->stale) {
+        return MSG_VERDICT_NODE_STALE;
+    }
     if (node->applier == THREAD_OFF || node->applier == THREAD_ABSENT) {
         return MSG_VERDICT_NODE_NOT_APPLYING;
     }
@@ -105,10 +108,13 @@ static json_t *candidate_json(const struct api_world *world, const struct node_s
     enum msg against = obstacle(state, node);
     json_t *json = json_object();
     json_object_set_new(json, "node", api_string(node->name));
-    json_object_set_new(json, "able", json_boolean(against == MSG_NONE));
-    json_object_set_new(
-        json, "says",
-        api_message(against == MSG_NONE ? MSG_VERDICT_NODE_ABLE : against, lang, KVS(KV("node", node->name))));
+    enum msg lack = msg_parse(node->lack_msg);
+    const struct kv *values = KVS(KV("node", node->name), KV("account", node->lack_account), KV("what", node->lack_what),
+                                  KV("mend", node->lack_mend));
+    enum msg says = against != MSG_NONE ? against : node->unable ? lack : MSG_VERDICT_NODE_ABLE;
+    json_object_set_new(json, "able", json_boolean(says == MSG_VERDICT_NODE_ABLE));
+    json_object_set_new(json, "says", api_message(says, lang, values));
+    json_object_set_new(json, "lacks", lack == MSG_NONE ? json_null() : api_message(lack, lang, values));
     json_object_set_new(json, "missing", api_or_null(missing(state_node(state, state->primary), node)));
     json_object_set_new(json, "lag_ms", api_or_null(node->lag_ms));
     json_object_set_new(json, "vouches", json_boolean(vouches(state, node)));
@@ -170,8 +176,10 @@ static json_t *loses_json(const struct cluster_state *state, const struct node_s
 // The watcher decided this, by its own rules, from its own facts; null before it has, or without a primary.
 static json_t *forecast_json(const struct api_world *world, enum lang lang) {
     const struct cluster_state *state = &world->snapshot->state;
-    if (state->forecast_rule == 0 || *state->primary == '\0') {
-        return json_null();
+    const struct node_state *primary = state_node(state, state->primary);
+    bool gone = primary && primary->outcome != PROBE_NONE && !probe_answered(primary->outcome);
+    if (state->forecast_rule == 0 || *state->primary == '\0' || gone) {
+        return json_null();  // it is no question any more
     }
     const struct node_state *heir = state_node(state, state->forecast_node);
     char why[NODE_WHY_SIZE];

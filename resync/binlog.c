@@ -105,6 +105,13 @@ bool binlog_query(const struct binlog_event *event, const char **ret, size_t *re
     return true;
 }
 
+bool binlog_surrounds(const char *statement, size_t length_bytes) {
+    static const char savepoint[] = "SAVEPOINT ";
+    return (length_bytes == 5 && memcmp(statement, "BEGIN", 5) == 0) ||
+           (length_bytes == 6 && memcmp(statement, "COMMIT", 6) == 0) ||
+           (length_bytes >= sizeof savepoint - 1 && memcmp(statement, savepoint, sizeof savepoint - 1) == 0);
+}
+
 static void print_uuid(const unsigned char raw[16], char out[37]) {
     char *to = out;
     for (unsigned i = 0; i < 16; i++) {

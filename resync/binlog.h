@@ -63,6 +63,8 @@ size_t binlog_write(unsigned char *out, const struct binlog_event *event, bool c
 
 // The statement of a query event; false if it cannot be read.
 bool binlog_query(const struct binlog_event *event, const char **ret, size_t *ret_bytes);
+// Whether that statement only surrounds what a transaction does: begin, commit, and savepoints, which change nothing.
+bool binlog_surrounds(const char *statement, size_t length_bytes);
 
 // The events inside a compressed transaction, unpacked, as raw bytes without checksums. At most most_bytes of them.
 typedef bool binlog_raw_fn(void *arg, const unsigned char *bytes, size_t length_bytes, struct err *err);

@@ -161,9 +161,7 @@ static void feed_query(struct binlog_tally *tally, const struct binlog_event *ev
     const char *text = "";
     size_t length_bytes = 0;
     (void)binlog_query(event, &text, &length_bytes);
-    bool begin = length_bytes >= 5 && memcmp(text, "BEGIN", 5) == 0;
-    bool commit = length_bytes >= 6 && memcmp(text, "COMMIT", 6) == 0;
-    tally->statements += begin || commit ? 0 : 1;
+    tally->statements += binlog_surrounds(text, length_bytes) ? 0 : 1;
 }
 
 static bool feed_packed(void *arg, const unsigned char *bytes, size_t length_bytes, struct err *err) {

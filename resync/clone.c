@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/accounts.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -12,6 +13,7 @@
 #include "resync/obstacles.h"
 
 enum {
+    READER_WAIT_MS = 10000,
     LONGEST_MS = 7 * 24 * 3600 * 1000,  // of the statement; what ends a clone that stands still is STALLED_MS
     STALLED_MS = 180000,
     LOOK_EVERY_MS = 300,
@@ -22,8 +24,6 @@ enum {
     ERROR_TOO_MANY_CLONES = 3634,  // a predecessor's is just ending
 };
 
-// Made by compose/mysql/initdb on every node: BACKUP_ADMIN and nothing else, with the replication password.
-#define CLONE_USER "relevo_clone"
 #define OWN_DIR "relevo_doublewrite_"
 
 // The CLONE statement, in a thread of its own: it answers only when all is over.
@@ -81,7 +81,7 @@ static bool watch(struct job *job, struct call *call, struct peer *watcher) {
 // Runs the statement to its end, which is the end of the connection: the server restarts.
 static bool run_clone(struct job *job, struct peer *recipient, const char *sql) {
     AUTO_PEER struct peer watcher = {0};
-    if (!peer_open(job, recipient->name, false, PEER_TIMEOUT_MS, &watcher)) {
+    if (!peer_open(job, recipient->name, PEER_LOOK, false, PEER_TIMEOUT_MS, &watcher)) {
         return false;
     }
     struct call call = {.peer = recipient, .sql = sql};
@@ -112,7 +112,7 @@ static bool verify(struct job *job, struct peer *recipient, const char *began_be
     (void)text_copy(node, sizeof node, recipient->name);
     for (;;) {
         peer_close(recipient);
-        if (!peer_open(job, node, false, RESTART_WAIT_MS, recipient)) {
+        if (!peer_open(job, node, PEER_REBUILD, false, RESTART_WAIT_MS, recipient)) {
             return false;
         }
         AUTO_ROWS struct db_rows *rows = NULL;
@@ -158,15 +158,17 @@ static bool verify(struct job *job, struct peer *recipient, const char *began_be
 
 // The account and its right, tried on the donor before anything is given up on the recipient.
 static bool try_donor(struct job *job, struct peer *donor) {
-    struct db_login login = {
-        .address = donor->name, .port = donor->port, .user = CLONE_USER, .password = job->settings->repl_password};
+    struct db_login login = {.address = node_host(donor->at),
+                             .port = donor->at->port,
+                             .user = ACCOUNT_CLONE,
+                             .password = job->settings->repl_password};
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     if (db_open(&login, LOOK_TIMEOUT_MS, &session, &err) != PROBE_OK ||
         !db_exec(session, LOOK_TIMEOUT_MS, "SET SESSION lock_wait_timeout = 2", &err) ||
         (!db_exec(session, LOOK_TIMEOUT_MS, "LOCK INSTANCE FOR BACKUP", &err) && err.kind != ERR_BUSY)) {
         return job_fail_rung(job, MSG_CLONE_ACCOUNT,
-                             KVS(KV("donor", donor->name), KV("user", CLONE_USER), KV("error", err.text)));
+                             KVS(KV("donor", donor->name), KV("user", ACCOUNT_CLONE), KV("error", err.text)));
     }
     return true;
 }
@@ -206,18 +208,26 @@ static bool leave_old_pages_behind(struct peer *recipient, struct peer *donor) {
     return peer_exec(recipient, "SET PERSIST_ONLY innodb_doublewrite_dir = %s", quoted);
 }
 
+static bool look_for_obstacles(struct job *job, struct peer *recipient, struct peer *donor, struct peer *ret_reader) {
+    return peer_open(job, donor->name, PEER_READ, false, READER_WAIT_MS, ret_reader) &&
+           obstacles_look(job, recipient, donor, ret_reader, RUNG_CLONE);
+}
+
 bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
-    AUTO_TEXT char *list = mem_format("%s:%u", donor->name, donor->port);
+    AUTO_PEER struct peer reader = {0};
+    const char *from = node_source_host(donor->at);
+    unsigned port = node_source_port(donor->at);
+    AUTO_TEXT char *list = mem_format("%s:%u", from, port);
     AUTO_TEXT char *donors = peer_quote(recipient, list);
-    AUTO_TEXT char *user = peer_quote(recipient, CLONE_USER);
-    AUTO_TEXT char *host = peer_quote(recipient, donor->name);
+    AUTO_TEXT char *user = peer_quote(recipient, ACCOUNT_CLONE);
+    AUTO_TEXT char *host = peer_quote(recipient, from);
     AUTO_TEXT char *password = peer_quote(recipient, job->settings->repl_password);
     AUTO_TEXT char *sql =
-        mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, donor->port, password);
+        mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, port, password);
     job_step(job, "clone");
-    if (!obstacles_look(job, recipient, donor, donor, RUNG_CLONE) || !try_donor(job, donor) ||
+    if (!look_for_obstacles(job, recipient, donor, &reader) || !try_donor(job, donor) ||
         !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
-        !obstacles_clear(job, recipient, donor)) {
+        !obstacles_clear(job, recipient, &reader)) {
         return false;
     }
     if (!leave_old_pages_behind(recipient, donor)) {

@@ -18,7 +18,6 @@ enum {
     KEYS_MOST_MS = 7 * 24 * 3600 * 1000,
     TICK_MS = 200,
     KEEP_AWAKE_MS = 60000,
-    WARNING_TRUNCATED = 1265,
 };
 
 void copy_table_done(struct copy_table *table) {
@@ -26,24 +25,8 @@ void copy_table_done(struct copy_table *table) {
     free(table->name);
     free(table->select);
     free(table->load);
+    free(table->kinds);
     *table = (struct copy_table){0};
-}
-
-bool copy_prepare_donor(struct peer *donor) {
-    return peer_exec(donor,
-                     "SET SESSION time_zone = '+00:00', sql_mode = '', character_set_results = NULL,"
-                     " net_write_timeout = 600, wait_timeout = 31536000, transaction_isolation ="
-                     " 'REPEATABLE-READ', show_gipk_in_create_table_and_information_schema = ON,"
-                     " information_schema_stats_expiry = 0, max_execution_time = 0");
-}
-
-bool copy_prepare_recipient(struct peer *recipient) {
-    return peer_exec(recipient,
-                     "SET SESSION sql_log_bin = 0, time_zone = '+00:00', sql_mode ="
-                     " 'NO_AUTO_VALUE_ON_ZERO', foreign_key_checks = 0, unique_checks = 0,"
-                     " net_read_timeout = 600, wait_timeout = 31536000, sql_require_primary_key = OFF,"
-                     " sql_generate_invisible_primary_key = OFF, innodb_strict_mode = OFF,"
-                     " max_execution_time = 0, restrict_fk_on_non_standard_key = OFF");
 }
 
 // --- one table: a thread that reads, and this one, which writes ---
@@ -59,6 +42,9 @@ struct reading {
 static bool take_row(void *arg, const struct db_row *row) {
     struct reading *reading = arg;
     for (size_t i = 0; i < row->columns; i++) {
+        // The server warns of the empty value of an ENUM, though it takes it.
+        bool empty_enum = reading->table->kinds[i] == KIND_ENUM && row->values[i] && strcmp(row->values[i], "0") == 0;
+        reading->batch.warnings += empty_enum ? 1 : 0;
         rowtext_field(&reading->batch, row->values[i], row->lengths_bytes[i], i + 1 == row->columns);
     }
     if (reading->batch.used_bytes < BATCH_BYTES) {
@@ -85,11 +71,11 @@ static void *read_table(void *arg) {
 struct writing {
     struct copy *copy;
     unsigned lane;
-    const struct copy_table *table;
+    struct copy_table *table;
     struct pipe *rows;
     struct rowtext batch;  // being sent
     size_t sent_of_batch;
-    uint64_t rows_sent;  // by the current statement
+    uint64_t rows_sent, warnings_due;  // by the current statement
     uint64_t bytes_sent;
     bool ended;
     int64_t table_bytes;
@@ -118,6 +104,7 @@ static bool give_bytes(void *arg, char *buffer, size_t *length_bytes, struct err
             return pipe_complete(writing->rows) || err_set(err, ERR_CONFLICT, 0, "the donor's rows ended early");
         }
         writing->rows_sent += writing->batch.rows;
+        writing->warnings_due += writing->batch.warnings;
     }
     size_t left = writing->batch.used_bytes - writing->sent_of_batch;
     *length_bytes = left < *length_bytes ? left : *length_bytes;
@@ -128,21 +115,19 @@ static bool give_bytes(void *arg, char *buffer, size_t *length_bytes, struct err
     return true;
 }
 
-// LOAD DATA LOCAL turns errors into warnings and skips rows: neither may pass for a copy.
+// LOAD DATA LOCAL turns errors into warnings, bends values and skips rows: none of these may pass for a copy. So every
+// warning is accounted for, and of these the server counts all, however few it keeps. One too many may be about what
+// the server computes from a row (a generated column, a check), or about the row.
 static bool check_loaded(struct writing *writing, struct peer *to) {
-    const struct copy_table *table = writing->table;
-    AUTO_TEXT char *name = mem_format("%s.%s", table->schema, table->name);
-    AUTO_ROWS struct db_rows *warnings = NULL;
-    uint64_t loaded = db_affected(to->session);
-    if (!peer_query(to, &warnings, "SHOW WARNINGS LIMIT 20")) {
+    struct copy_table *table = writing->table;
+    AUTO_TEXT char *count = NULL;
+    uint64_t loaded = db_affected(to->session), warned = 0;
+    if (!peer_value(to, "SHOW COUNT(*) WARNINGS", &count)) {  // a SELECT would begin anew to count
         return false;
     }
-    for (size_t i = 0; i < db_rows_count(warnings); i++) {
-        if (!table->has_enum || atoi(db_cell(warnings, i, 1, NULL)) != WARNING_TRUNCATED) {
-            return job_fail(to->job, MSG_DUMP_ROWS, KVS(KV("table", name), KV("error", db_cell(warnings, i, 2, NULL))));
-        }
-    }
+    table->doubted |= !text_to_u64(count, &warned) || warned != writing->warnings_due;
     if (loaded != writing->rows_sent) {
+        AUTO_TEXT char *name = mem_format("%s.%s", table->schema, table->name);
         AUTO_TEXT char *text = mem_format("%" PRIu64 " / %" PRIu64, loaded, writing->rows_sent);
         return job_fail(to->job, MSG_DUMP_ROWS, KVS(KV("table", name), KV("error", text)));
     }
@@ -152,7 +137,7 @@ static bool check_loaded(struct writing *writing, struct peer *to) {
 static bool write_table(struct writing *writing, struct peer *to) {
     while (!writing->ended) {
         struct err err = {0};
-        writing->rows_sent = writing->bytes_sent = 0;
+        writing->rows_sent = writing->warnings_due = writing->bytes_sent = 0;
         if (!db_load(to->session, writing->table->load, give_bytes, writing, &err)) {
             // A reader that failed has said why already; its failure counts as the first.
             return peer_failed(to, &err);
@@ -170,7 +155,7 @@ static bool build_keys(struct copy *copy, unsigned lane, const struct copy_table
            peer_exec_within(&copy->to[lane], KEYS_MOST_MS, table->keys->sql);
 }
 
-static bool copy_one(struct copy *copy, unsigned lane, const struct copy_table *table) {
+static bool copy_one(struct copy *copy, unsigned lane, struct copy_table *table) {
     struct pipe *rows = pipe_new(PIPE_BYTES);
     struct reading reading = {.copy = copy, .from = &copy->from[lane], .table = table, .rows = rows};
     struct writing writing = {.copy = copy, .lane = lane, .table = table, .rows = rows};

@@ -10,6 +10,7 @@
 #include "resync/dump_parts.h"
 #include "resync/obstacles.h"
 #include "resync/standstill.h"
+#include "resync/xa.h"
 
 enum {
     OPEN_WAIT_MS = 10000,
@@ -23,6 +24,7 @@ struct snapshot {
 };
 
 static void copy_close(struct copy *copy) {
+    peer_close(&copy->reader);
     for (unsigned i = 0; i < COPY_LANES; i++) {
         peer_close(&copy->from[i]);
         peer_close(&copy->to[i]);
@@ -38,10 +40,17 @@ static void copy_close(struct copy *copy) {
     free(copy->keys);
 }
 
+static bool open_reader(struct copy *copy, const char *donor) {
+    return peer_open(copy->job, donor, PEER_READ, false, OPEN_WAIT_MS, &copy->reader) &&
+           // It waits while the rows are copied. Sizes as they are now, to share the tables out; not those of yesterday.
+           peer_exec(&copy->reader, "SET SESSION wait_timeout = 31536000, information_schema_stats_expiry = 0");
+}
+
 static bool open_lanes(struct copy *copy, const char *recipient, const char *donor) {
     for (unsigned i = 0; i < COPY_LANES; i++) {
-        if (!peer_open(copy->job, donor, true, OPEN_WAIT_MS, &copy->from[i]) || !copy_prepare_donor(&copy->from[i]) ||
-            !peer_open(copy->job, recipient, true, OPEN_WAIT_MS, &copy->to[i]) ||
+        if (!peer_open(copy->job, donor, PEER_READ, true, OPEN_WAIT_MS, &copy->from[i]) ||
+            !copy_prepare_donor(&copy->from[i]) ||
+            !peer_open(copy->job, recipient, PEER_REBUILD, true, OPEN_WAIT_MS, &copy->to[i]) ||
             !copy_prepare_recipient(&copy->to[i])) {
             return false;
         }
@@ -67,15 +76,12 @@ static bool read_position(struct peer *donor, struct snapshot *ret) {
 static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot *ret) {
     struct job *job = copy->job;
     job_step(job, "snapshot");
-    if (!peer_exec(donor,
-                   "SET SESSION lock_wait_timeout = %d, sql_mode = '', sql_quote_show_create = ON,"
-                   " show_gipk_in_create_table_and_information_schema = ON, information_schema_stats_expiry = 0",
-                   BACKUP_LOCK_S) ||
+    if (!peer_exec(donor, "SET SESSION lock_wait_timeout = %d", BACKUP_LOCK_S) ||
         !peer_exec_within(donor, (BACKUP_LOCK_S + 5) * 1000, "LOCK INSTANCE FOR BACKUP") ||
         !standstill_begin(job, donor)) {
         return false;
     }
-    bool ok = true;
+    bool ok = xa_nothing_prepared(job, donor);
     for (unsigned i = 0; ok && i < COPY_LANES; i++) {
         ok = peer_exec(&copy->from[i], "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
     }
@@ -101,17 +107,22 @@ static bool give_up_old_data(struct job *job, struct peer *recipient) {
 struct definitions {
     struct dump_plan plan;
     struct dump_objects objects;
+    struct dump_others others;
+    bool zones_differ;
 };
 
 static void definitions_done(struct definitions *definitions) {
     dump_plan_done(&definitions->plan);
     dump_objects_done(&definitions->objects);
+    dump_others_done(&definitions->others);
 }
 
 static bool read_definitions(struct copy *copy, struct peer *recipient, struct peer *donor, struct definitions *ret) {
+    struct peer *reader = &copy->reader;
     job_step(copy->job, "definitions");
-    return dump_read_places(donor, &ret->plan) && dump_read_tables(recipient, donor, copy, &ret->plan) &&
-           dump_read_objects(donor, &ret->objects);
+    return dump_read_places(reader, donor, &ret->plan) && dump_read_tables(recipient, reader, copy, &ret->plan) &&
+           dump_read_objects(reader, &ret->objects) && dump_read_others(donor, reader, &ret->others) &&
+           dump_compare_zones(recipient, donor, &ret->zones_differ);
 }
 
 // LOAD DATA LOCAL may be switched off on the recipient: on for the copy, off again afterwards.
@@ -134,9 +145,12 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
     if (!copy_run(copy)) {
         return false;
     }
+    if (!dump_check(copy, recipient, &copy->reader)) {
+        return false;
+    }
     job_step(job, "objects");
-    return dump_users(recipient, donor) && dump_make_objects(recipient, donor->name, &definitions->objects) &&
-           dump_tell_histograms(job, donor) && dump_tell_others(recipient, donor) &&
+    return dump_users(recipient, donor, definitions->zones_differ) && dump_make_objects(recipient, donor->name, &definitions->objects) &&
+           dump_tell_histograms(job, &copy->reader) && dump_tell_others(recipient, &definitions->others) &&
            dump_close_schemas(recipient, &definitions->plan) &&
            peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
 }
@@ -153,8 +167,9 @@ static bool replace_data(struct copy *copy, struct peer *recipient, struct peer 
     __attribute__((cleanup(definitions_done))) struct definitions definitions = {0};
     struct job *job = copy->job;
     bool changed = false;
-    if (!read_definitions(copy, recipient, donor, &definitions) || !obstacles_clear(job, recipient, donor) ||
-        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, donor) || !allow_load(recipient, &changed)) {
+    if (!read_definitions(copy, recipient, donor, &definitions) || !obstacles_clear(job, recipient, &copy->reader) ||
+        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, &copy->reader) ||
+        !allow_load(recipient, &changed)) {
         return false;
     }
     bool ok = give_up_old_data(job, recipient) && copy_all(copy, recipient, donor, &definitions);
@@ -181,7 +196,7 @@ bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struc
     struct snapshot snapshot = {0};
     AUTO_TEXT char *mode = NULL;
     bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&
-              obstacles_look(job, recipient, donor, donor, RUNG_DUMP) &&
+              open_reader(&copy, donor->name) && obstacles_look(job, recipient, donor, &copy.reader, RUNG_DUMP) &&
               open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot) &&
               replace_data(&copy, recipient, donor);
     copy_close(&copy);

@@ -11,6 +11,8 @@
 #include "resync/dump_parts.h"
 #include "resync/objects.h"
 
+enum { LOOKER_WAIT_MS = 10000 };
+
 static char *cell_text(const struct db_rows *rows, size_t row, size_t column) {
     const char *text = db_cell(rows, row, column, NULL);
     return mem_text(text ? text : "");
@@ -147,10 +149,10 @@ static bool make_object(struct peer *here, const struct dump_object *object, str
         AUTO_TEXT char *name = db_name(object->schema);
         made = peer_exec(here, "ALTER DATABASE %s COLLATE %s", name, before) && made;
     }
-    return peer_exec(here,
-                     "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00',"
-                     " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci,"
-                     " timestamp = DEFAULT") &&
+    return peer_exec(here, "SET SESSION sql_mode = " COPY_SQL_MODE
+                           ", time_zone = '+00:00',"
+                           " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci,"
+                           " timestamp = DEFAULT") &&
            made;
 }
 
@@ -223,28 +225,29 @@ static bool is_among(const struct db_rows *rows, const char *name) {
     return false;
 }
 
-bool dump_tell_others(struct peer *here, struct peer *looker) {
-    for (const struct object_kind *kind = object_kinds; kind->name; kind++) {
-        AUTO_ROWS struct db_rows *mine = NULL;
-        AUTO_ROWS struct db_rows *theirs = NULL;
-        if (kind->way != OBJECT_TOLD) {
-            continue;
-        }
-        if (!peer_query(looker, &theirs, "%s", kind->list) || !peer_query(here, &mine, "%s", kind->list)) {
+void dump_others_done(struct dump_others *others) {
+    for (unsigned i = 0; i < OBJECT_KINDS_MAX; i++) {
+        db_rows_free(others->names[i]);
+    }
+    *others = (struct dump_others){0};
+}
+
+bool dump_read_others(struct peer *looker, struct peer *reader, struct dump_others *ret) {
+    for (unsigned i = 0; object_kinds[i].name; i++) {
+        const struct object_kind *kind = &object_kinds[i];
+        if (kind->way == OBJECT_TOLD &&
+            !peer_query(kind->by_looker ? looker : reader, &ret->names[i], "%s", kind->list)) {
             return false;
         }
-        for (size_t i = 0; i < db_rows_count(theirs); i++) {
-            const char *name = db_cell(theirs, i, 0, NULL);
-            if (!is_among(mine, name)) {
-                AUTO_TEXT char *object = mem_format("%s %s", kind->name, name);
-                job_left_out(here->job, object, MSG_LEFT_LOCAL, KVS());
-            }
-        }
     }
+    return true;
+}
+
+static bool tell_plugins(struct peer *looker) {
     AUTO_ROWS struct db_rows *accounts = NULL;
     AUTO_ROWS struct db_rows *plugins = NULL;
-    if (!peer_query(here, &accounts, "SELECT CONCAT('ACCOUNT ', user, '@', host), plugin FROM mysql.user") ||
-        !peer_query(here, &plugins,
+    if (!peer_query(looker, &accounts, "SELECT CONCAT('ACCOUNT ', user, '@', host), plugin FROM mysql.user") ||
+        !peer_query(looker, &plugins,
                     "SELECT plugin_name FROM information_schema.plugins WHERE plugin_type = 'AUTHENTICATION'"
                     " AND plugin_status = 'ACTIVE'")) {
         return false;
@@ -252,8 +255,35 @@ bool dump_tell_others(struct peer *here, struct peer *looker) {
     for (size_t i = 0; i < db_rows_count(accounts); i++) {
         const char *plugin = db_cell(accounts, i, 1, NULL);
         if (plugin && !is_among(plugins, plugin)) {
-            job_left_out(here->job, db_cell(accounts, i, 0, NULL), MSG_LEFT_PLUGIN, KVS(KV("plugin", plugin)));
+            job_left_out(looker->job, db_cell(accounts, i, 0, NULL), MSG_LEFT_PLUGIN, KVS(KV("plugin", plugin)));
         }
     }
     return true;
+}
+
+bool dump_tell_others(struct peer *here, const struct dump_others *others) {
+    struct job *job = here->job;
+    AUTO_PEER struct peer looker = {0};
+    if (!peer_open(job, here->name, PEER_LOOK, false, LOOKER_WAIT_MS, &looker)) {
+        return false;
+    }
+    for (unsigned i = 0; object_kinds[i].name; i++) {
+        const struct object_kind *kind = &object_kinds[i];
+        const struct db_rows *theirs = others->names[i];
+        AUTO_ROWS struct db_rows *mine = NULL;
+        if (kind->way != OBJECT_TOLD || db_rows_count(theirs) == 0) {
+            continue;
+        }
+        if (!peer_query(kind->by_looker ? &looker : here, &mine, "%s", kind->list)) {
+            return false;
+        }
+        for (size_t k = 0; k < db_rows_count(theirs); k++) {
+            const char *name = db_cell(theirs, k, 0, NULL);
+            if (!is_among(mine, name)) {
+                AUTO_TEXT char *object = mem_format("%s %s", kind->name, name);
+                job_left_out(job, object, MSG_LEFT_LOCAL, KVS());
+            }
+        }
+    }
+    return tell_plugins(&looker);
 }

@@ -1,9 +1,10 @@
 // The parts of the dump rung, in the order in which they run. `here` is the recipient's session, prepared by
-// copy_prepare_recipient(); `there` the donor's, which holds the backup lock: no DDL, no change of accounts until the
-// end.
+// copy_prepare_recipient(); `there` the donor's that reads users' definitions, `looker` the one that reads system tables
+// and holds the backup lock: no DDL, no change of accounts until the end.
 #pragma once
 #include "resync/copy.h"
 #include "resync/facts.h"
+#include "resync/objects.h"
 
 #define SYSTEM_SCHEMAS "'mysql', 'sys', 'performance_schema', 'information_schema'"
 #define NOT_COPIED "(" SYSTEM_SCHEMAS ", '" REBUILD_SCHEMA "')"
@@ -45,11 +46,19 @@ struct dump_objects {
 };
 void dump_objects_done(struct dump_objects *objects);
 
+// Names of what a logical copy does not carry over, for each such kind.
+struct dump_others {
+    struct db_rows *names[OBJECT_KINDS_MAX];  // owned, by the place of the kind in object_kinds
+};
+void dump_others_done(struct dump_others *others);
+
 // Schemas, tablespaces and tables with their statements, and the parts in which the rows travel. A table that the donor
 // does not show, or that the recipient lacks something for, refuses the rung.
 bool dump_read_tables(struct peer *here, struct peer *there, struct copy *copy, struct dump_plan *ret);
-bool dump_read_places(struct peer *there, struct dump_plan *ret);
+bool dump_read_places(struct peer *there, struct peer *looker, struct dump_plan *ret);
 bool dump_read_objects(struct peer *there, struct dump_objects *ret);
+bool dump_read_others(struct peer *looker, struct peer *reader, struct dump_others *ret);
+bool dump_compare_zones(struct peer *here, struct peer *looker, bool *ret_differ);  // named time zones
 
 // Makes the spatial reference systems that the recipient lacks; one that a table needs and that cannot be made refuses
 // the rung. Takes nothing away.
@@ -61,13 +70,15 @@ bool dump_add_spatial(struct peer *here, struct peer *there);
 bool dump_drop_schemas(struct peer *here);
 bool dump_make_places(struct peer *here, const struct dump_plan *plan);  // schemas and tablespaces, empty
 bool dump_make_tables(struct peer *here, const struct dump_plan *plan);
-// Accounts, roles, grants, servers and time zones: all in one transaction.
-bool dump_users(struct peer *here, struct peer *there);
+// Once all rows are in: the tables that hold what the server computes, and those that it warned of.
+bool dump_check(struct copy *copy, struct peer *here, struct peer *there);
+// Accounts, roles, grants, servers and, if asked for, named time zones: all in one transaction.
+bool dump_users(struct peer *here, struct peer *looker, bool zones);
 // Code, made as its creator's session would make it.
 bool dump_make_objects(struct peer *here, const char *donor, struct dump_objects *objects);
 // Names the histograms, which cannot be made on a read_only server.
 bool dump_tell_histograms(struct job *job, struct peer *there);
-// Names what the donor has and a logical copy does not carry.
-bool dump_tell_others(struct peer *here, struct peer *looker);
+// Names what of that the recipient lacks. After dump_users(): it looks as the account that came with the copy.
+bool dump_tell_others(struct peer *here, const struct dump_others *others);
 // READ ONLY, last of all.
 bool dump_close_schemas(struct peer *here, const struct dump_plan *plan);

@@ -58,8 +58,8 @@ static bool read_schemas(struct peer *there, struct dump_plan *ret) {
     " information_schema.innodb_tablespaces t JOIN information_schema.files f ON f.tablespace_name = t.name" \
     " WHERE t.space_type = 'General' AND t.name <> 'mysql'"
 
-static char *tablespace_statement(struct peer *there, const struct db_rows *rows, size_t row, const char *name) {
-    AUTO_TEXT char *file = peer_quote(there, db_cell(rows, row, 1, NULL));
+static char *tablespace_statement(struct peer *looker, const struct db_rows *rows, size_t row, const char *name) {
+    AUTO_TEXT char *file = peer_quote(looker, db_cell(rows, row, 1, NULL));
     const char *zip = db_cell(rows, row, 2, NULL);
     AUTO_TEXT char *block = text_equal(zip, "0") ? mem_text("") : mem_format(" FILE_BLOCK_SIZE = %s", zip);
     const char *grows = db_cell(rows, row, 3, NULL);
@@ -68,15 +68,15 @@ static char *tablespace_statement(struct peer *there, const struct db_rows *rows
                       extend, db_cell(rows, row, 4, NULL));
 }
 
-bool dump_read_places(struct peer *there, struct dump_plan *ret) {
+bool dump_read_places(struct peer *there, struct peer *looker, struct dump_plan *ret) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!read_schemas(there, ret) || !peer_query(there, &rows, TABLESPACES_SQL)) {
+    if (!read_schemas(there, ret) || !peer_query(looker, &rows, TABLESPACES_SQL)) {
         return false;
     }
     ret->places = mem_zero(db_rows_count(rows) + 1, sizeof *ret->places);
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
-        char *create = tablespace_statement(there, rows, i, name);
+        char *create = tablespace_statement(looker, rows, i, name);
         ret->places[ret->place_count++] = (struct dump_place){.name = TAKE(name), .create = create};
     }
     return true;

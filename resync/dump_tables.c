@@ -25,13 +25,23 @@ static void add(char **text, const char *piece) {
     *text = longer;
 }
 
-// How a value must be asked for, so that what arrives is what is stored: FLOAT prints too few digits.
+// How a value must be asked for, so that what arrives is what is stored: FLOAT prints too few digits, and the empty
+// value of an ENUM prints like a member that is ''.
 static char *selected(const char *name, const char *type) {
-    bool inexact = text_equal(type, "float") || text_equal(type, "double");
-    return inexact ? mem_format("CAST(%s AS DOUBLE)", name) : mem_text(name);
+    return TEXT_ONE_OF(type, "float", "double") ? mem_format("CAST(%s AS DOUBLE)", name)
+           : TEXT_ONE_OF(type, "enum", "set")   ? mem_format("CAST(%s AS UNSIGNED)", name)
+                                                : mem_text(name);
 }
 
-// The two statements of a table. Values travel as bytes (character set binary); JSON alone refuses those.
+// How a value that arrives as @vN is stored; NULL: straight into its column. Values travel as bytes (character set
+// binary), which JSON refuses.
+static char *stored(const char *type, size_t n) {
+    return text_equal(type, "json")           ? mem_format("CONVERT(@v%zu USING utf8mb4)", n)
+           : TEXT_ONE_OF(type, "enum", "set") ? mem_format("CAST(@v%zu AS UNSIGNED)", n)
+                                              : NULL;
+}
+
+// The two statements of a table.
 static bool plan_columns(struct peer *there, struct copy_table *table) {
     AUTO_TEXT char *schema = peer_quote(there, table->schema);
     AUTO_TEXT char *name = peer_quote(there, table->name);
@@ -45,21 +55,22 @@ static bool plan_columns(struct peer *there, struct copy_table *table) {
     AUTO_TEXT char *select = NULL;
     AUTO_TEXT char *into = NULL;
     AUTO_TEXT char *set = NULL;
+    table->kinds = mem_zero(db_rows_count(columns) + 1, 1);
     for (size_t i = 0; i < db_rows_count(columns); i++) {
         AUTO_TEXT char *column = db_name(db_cell(columns, i, 0, NULL));
         const char *type = db_cell(columns, i, 1, NULL);
         AUTO_TEXT char *value = selected(column, type);
-        bool json = text_equal(type, "json");
-        AUTO_TEXT char *target = json ? mem_format("@v%zu", i) : mem_text(column);
+        AUTO_TEXT char *expression = stored(type, i);
+        AUTO_TEXT char *target = expression ? mem_format("@v%zu", i) : mem_text(column);
         AUTO_TEXT char *from = mem_format("%s%s", select ? ", " : "", value);
         AUTO_TEXT char *to = mem_format("%s%s", into ? ", " : "", target);
         add(&select, from);
         add(&into, to);
-        if (json) {
-            AUTO_TEXT char *assign = mem_format("%s%s = CONVERT(@v%zu USING utf8mb4)", set ? ", " : " SET ", column, i);
+        if (expression) {
+            AUTO_TEXT char *assign = mem_format("%s%s = %s", set ? ", " : " SET ", column, expression);
             add(&set, assign);
         }
-        table->has_enum |= text_equal(type, "enum");
+        table->kinds[i] = text_equal(type, "enum") ? KIND_ENUM : KIND_OTHER;
     }
     AUTO_TEXT char *quoted_schema = db_name(table->schema);
     AUTO_TEXT char *quoted_name = db_name(table->name);
@@ -188,7 +199,7 @@ static struct copy_table part_of(const struct copy_table *table, const struct ra
                                .name = mem_text(table->name),
                                .select = mem_format("%s FORCE INDEX (PRIMARY) WHERE %s", table->select, where),
                                .load = mem_text(table->load),
-                               .has_enum = table->has_enum,
+                               .kinds = mem_text(table->kinds),
                                .estimated_bytes = table->estimated_bytes / parts};
 }
 

@@ -21,7 +21,7 @@ static bool common_columns(struct peer *here, struct peer *there, const char *ta
         "SELECT GROUP_CONCAT(CONCAT('`', column_name, '`')) FROM information_schema.columns"
         " WHERE table_schema = 'mysql' AND table_name = '%s'",
         table);
-    if (!peer_exec(here, "SET SESSION group_concat_max_len = 65536") || !peer_value(here, sql, &mine) ||
+    if (!peer_value(here, sql, &mine) ||
         !peer_query(there, &theirs,
                     "SELECT CONCAT('`', column_name, '`') FROM information_schema.columns WHERE"
                     " table_schema = 'mysql' AND table_name = '%s' ORDER BY ordinal_position",
@@ -96,13 +96,18 @@ static bool copy_table_rows(struct peer *here, struct peer *there, const char *t
            peer_exec(here, "DELETE FROM mysql.%s", table) && insert_rows(here, table, columns, rows);
 }
 
-static bool copy_zones(struct peer *here, struct peer *there) {
+bool dump_compare_zones(struct peer *here, struct peer *looker, bool *ret_differ) {
     AUTO_TEXT char *mine = NULL;
     AUTO_TEXT char *theirs = NULL;
-    if (!peer_value(here, ZONES_SQL, &mine) || !peer_value(there, ZONES_SQL, &theirs)) {
+    if (!peer_value(here, ZONES_SQL, &mine) || !peer_value(looker, ZONES_SQL, &theirs)) {
         return false;
     }
-    for (unsigned i = 0; !text_equal(mine, theirs) && i < ZONE_TABLES; i++) {
+    *ret_differ = !text_equal(mine, theirs);
+    return true;
+}
+
+static bool copy_zones(struct peer *here, struct peer *there) {
+    for (unsigned i = 0; i < ZONE_TABLES; i++) {
         if (!copy_table_rows(here, there, zone_tables[i])) {
             return false;
         }
@@ -110,7 +115,7 @@ static bool copy_zones(struct peer *here, struct peer *there) {
     return true;
 }
 
-bool dump_users(struct peer *here, struct peer *there) {
+bool dump_users(struct peer *here, struct peer *there, bool zones) {
     if (!peer_exec(here, "START TRANSACTION")) {
         return false;
     }
@@ -119,5 +124,5 @@ bool dump_users(struct peer *here, struct peer *there) {
             return false;  // the session ends with the job, and with it the transaction
         }
     }
-    return copy_zones(here, there) && peer_exec(here, "COMMIT") && peer_exec(here, "FLUSH PRIVILEGES");
+    return (!zones || copy_zones(here, there)) && peer_exec(here, "COMMIT") && peer_exec(here, "FLUSH PRIVILEGES");
 }

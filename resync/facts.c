@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/accounts.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/rewind.h"
@@ -132,6 +133,8 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
         return false;
     }
     facts.history_unknown = tables && gtid_empty(here->executed);
+    // Half a copy is of our making, and what was there before it is gone.
+    facts.ask_first = tables && !facts.rebuild_marked && !recipient->job->settings->copy_unasked;
     facts.foreign = facts.history_unknown && !member && !facts.rebuild_marked;
     if (donor) {
         facts.donor_clone = donor->clone_active;
@@ -145,9 +148,31 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
     return true;
 }
 
-bool facts_names(struct peer *recipient, struct peer *donor, bool *ret_break_clone) {
+bool facts_donor_accounts(struct peer *donor) {
+    struct job *job = donor->job;
+    const char *const needed[] = {ACCOUNT_EVENTS, ACCOUNT_RESYNC, ACCOUNT_READER,
+                                  ACCOUNT_REBUILD, ACCOUNT_CLONE, job->settings->repl_user};
+    AUTO_ROWS struct db_rows *rows = NULL;
+    AUTO_TEXT char *missing = mem_text("");
+    if (!peer_query(donor, &rows, "SELECT DISTINCT user FROM mysql.user WHERE account_locked = 'N'")) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        bool found = false;
+        for (size_t k = 0; k < db_rows_count(rows) && !found; k++) {
+            found = text_equal(db_cell(rows, k, 0, NULL), needed[i]);
+        }
+        if (!found) {
+            mem_append(&missing, *missing ? ", " : "");
+            mem_append(&missing, needed[i]);
+        }
+    }
+    return !*missing || job_fail(job, MSG_DONOR_ACCOUNTS, KVS(KV("donor", donor->name), KV("accounts", missing)));
+}
+
+bool facts_names(struct peer *recipient, struct peer *donor_reader, bool *ret_break_clone) {
     bool dropped = false, emptied = false;
-    if (!query_bool(recipient, DROPPED_SQL, &dropped) || !query_bool(donor, EMPTIED_SQL, &emptied)) {
+    if (!query_bool(recipient, DROPPED_SQL, &dropped) || !query_bool(donor_reader, EMPTIED_SQL, &emptied)) {
         return false;
     }
     *ret_break_clone = dropped || emptied;

@@ -32,5 +32,10 @@ void picture_drop(struct picture *picture);
 bool facts_for_plan(struct peer *recipient, const struct picture *picture, const struct node_facts *donor,
                     struct plan_facts *ret);
 
-// Whether a name makes CLONE end half-way, with the recipient's data gone. Reads all names there are.
-bool facts_names(struct peer *recipient, struct peer *donor, bool *ret_break_clone);
+// A copy brings the donor's accounts. Fails the job if the donor lacks one of Relevo's: the node could be neither governed
+// nor copied to again.
+bool facts_donor_accounts(struct peer *donor);
+
+// Whether a name makes CLONE end half-way, with the recipient's data gone. Reads all names there are; an account that may
+// not read the tables of a schema would be shown none of its names, hence the reader.
+bool facts_names(struct peer *recipient, struct peer *donor_reader, bool *ret_break_clone);

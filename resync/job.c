@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -40,6 +41,14 @@ struct job *job_new(const struct settings *settings, struct ship *ship, const st
     return job;
 }
 
+void job_forget_rescued(struct job *job) {
+    if (job->rescued_path && job->rescued_private) {
+        (void)unlink(job->rescued_path);
+    }
+    free(job->rescued_path);
+    job->rescued_path = NULL;
+}
+
 void job_free(struct job *job) {
     if (!job) {
         return;
@@ -48,6 +57,7 @@ void job_free(struct job *job) {
     pthread_cond_destroy(&job->wake);
     pthread_mutex_destroy(&job->lock);
     free(job->seen_gtids);
+    job_forget_rescued(job);
     free(job->rescued_gtids);
     free(job);
 }

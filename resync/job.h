@@ -46,12 +46,16 @@ struct job {
     bool may_pass;                                               // a rung failed for a reason that may pass
     char *seen_gtids;                                            // what the node had at the last look; NULL: none
     char *rescued_gtids;                                         // what this job saved already; NULL: nothing
+    char *rescued_path;                                          // the file that holds all of that: rescue.h
+    unsigned begun_rungs;                                        // one bit each: told that it has begun
+    bool rescued_private;                                        // ... in a file that goes with the job
     char recipient_uuid[NODE_UUID_SIZE];
     char primary[NODE_NAME_SIZE], primary_uuid[NODE_UUID_SIZE];
 };
 
 struct job *job_new(const struct settings *settings, struct ship *ship, const struct job_state *state);
 void job_free(struct job *job);
+void job_forget_rescued(struct job *job);  // rescued_path, and the file if it is private
 
 // Any thread. Asks the job to end; running statements are interrupted. The first reason counts, and no cancel after
 // job_over(): false if this one does not, and who asked has to be told so.

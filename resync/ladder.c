@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -53,14 +54,14 @@ static bool open_donor(struct job *job, bool gtid, struct peer *primary, struct 
     }
     if (!text_equal(name, job->primary)) {
         bool same = false;
-        if (peer_open(job, name, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) &&
+        if (peer_open(job, name, PEER_LOOK, false, DONOR_WAIT_MS, ret) && leftover_end(job, ret) &&
             step_knows_reigns(ret, primary, &same) && same && facts_look(ret, ret_facts)) {
             return true;
         }
         peer_close(ret);
         job_forgive(job);
     }
-    return peer_open(job, job->primary, false, PRIMARY_WAIT_MS, ret) && facts_look(ret, ret_facts);
+    return peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, ret) && facts_look(ret, ret_facts);
 }
 
 static void report_plan(struct job *job, const struct plan *plan, const struct plan_facts *facts, const char *donor) {
@@ -117,7 +118,9 @@ static void refuse_failed(struct job *job, enum job_rung rung) {
 static bool take_rung(struct job *job, enum job_rung rung, const struct picture *picture, struct peer *recipient,
                       struct peer *primary, struct peer *donor) {
     struct position from = {0};
-    job_say(job, LOG_LEVEL_INFO, MSG_RESYNC_BACKUP, KVS(KV("rung", job_rung_name(rung)), KV("donor", donor->name)));
+    if (rung != RUNG_REWIND) {  // that one says so itself, once it is known to be possible
+        step_say_begun(job);
+    }
     switch (rung) {
         case RUNG_CATCHUP:
             break;  // what is missing comes by replication itself
@@ -170,10 +173,13 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
         return false;
     }
     facts.method = job->state.method;
+    facts.donor_v6 = address_is_v6(node_source_host(donor->at));
     memcpy(facts.failed, tried->failed, sizeof facts.failed);
     *ret = plan_choose(&facts);
     if (ret->taken.rung == RUNG_CLONE) {  // only now: it reads all names of the data dictionary
-        if (!facts_names(recipient, donor, &facts.names_break_clone)) {
+        AUTO_PEER struct peer reader = {0};
+        if (!peer_open(recipient->job, donor->name, PEER_READ, false, DONOR_WAIT_MS, &reader) ||
+            !facts_names(recipient, &reader, &facts.names_break_clone)) {
             return false;
         }
         *ret = plan_choose(&facts);
@@ -195,17 +201,40 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
     return true;
 }
 
+// Some channel of it, whatever its name. An attempt before this one may have stopped it: *ret stays true.
+static bool streams(struct peer *recipient, bool *ret) {
+    AUTO_TEXT char *running = NULL;
+    if (!peer_value(recipient, "SELECT EXISTS (SELECT 1 FROM performance_schema.replication_connection_status"
+                               " WHERE service_state <> 'OFF')", &running)) {
+        return false;
+    }
+    *ret |= text_equal(running, "1");
+    return true;
+}
+
+// Nothing was begun: a node that streamed goes on as it did, if its data are what they were. False.
+static bool go_on(struct peer *recipient, const struct plan_facts *tried, bool streamed) {
+    struct err ignored = {0};
+    bool whole = streamed && !tried->rebuild_marked && !tried->history_unknown;
+    if (whole && recipient->job && db_alive(recipient->session)) {
+        (void)db_exec(recipient->session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
+    }
+    return false;
+}
+
 // One look and one rung. *ret_rung is the rung that was begun, RUNG_AUTO if none.
-static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *ret_rung) {
+static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, enum job_rung *ret_rung) {
     AUTO_PEER struct peer recipient = {0};
     AUTO_PEER struct peer primary = {0};
     AUTO_PEER struct peer donor = {0};
     AUTO_PICTURE struct picture picture = {0};
     AUTO_FACTS struct node_facts donor_facts = {0};
     job_step(job, "connect");
-    if (!peer_open(job, job->state.node, false, RECIPIENT_WAIT_MS, &recipient) || !job_guard_cluster(job) ||
-        !peer_open(job, job->primary, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
-        !step_fence(job, &recipient) || !obstacles_tidy(job, &recipient)) {
+    // The account that may do all to a node is not even logged in with where the hash says that this is the primary.
+    if (!job_guard_cluster(job) ||
+        !peer_open(job, job->state.node, PEER_REBUILD, false, RECIPIENT_WAIT_MS, &recipient) ||
+        !peer_open(job, job->primary, PEER_LOOK, false, PRIMARY_WAIT_MS, &primary) || !leftover_end(job, &primary) ||
+        !streams(&recipient, streamed) || !step_fence(job, &recipient) || !obstacles_tidy(job, &recipient)) {
         return false;
     }
     job_step(job, "plan");
@@ -213,10 +242,14 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
     if (!picture_take(&recipient, &primary, &picture) ||
         !open_donor(job, picture.primary.gtid_on, &primary, &donor, &donor_facts) ||
         !choose(job, &picture, &recipient, &donor, &donor_facts, tried, &plan)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
+    }
+    bool copies = plan.taken.rung == RUNG_CLONE || plan.taken.rung == RUNG_DUMP;
+    if (copies && !facts_donor_accounts(&donor)) {
+        return go_on(&recipient, tried, *streamed);
     }
     if (plan.taken.rung != RUNG_CATCHUP && !rescue_run(job, &recipient, &picture)) {
-        return false;
+        return go_on(&recipient, tried, *streamed);
     }
     *ret_rung = plan.taken.rung;
     return take_rung(job, plan.taken.rung, &picture, &recipient, &primary, &donor);
@@ -225,11 +258,8 @@ static bool attempt(struct job *job, struct plan_facts *tried, enum job_rung *re
 // Whatever happened, the node must not be left open to privileged writers. Also after a stop, when the job's own
 // sessions are interrupted; a node that cannot be reached boots fenced.
 static void leave_locked(struct job *job) {
-    int at = settings_node(job->settings, job->state.node);
-    struct db_login login = {.address = job->settings->nodes[at].name,
-                             .port = job->settings->nodes[at].port,
-                             .user = job->settings->control_user,
-                             .password = job->settings->control_password};
+    struct db_login login =
+        peer_login(job->settings, settings_node(job->settings, job->state.node), PEER_REBUILD);
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     AUTO_TEXT char *read_only = NULL;
@@ -246,9 +276,10 @@ bool ladder_run(struct job *job) {
         return job_fail(job, MSG_RESYNC_UNKNOWN_NODE, KVS(KV("peer", job->state.node)));
     }
     struct plan_facts tried = {0};
+    bool streamed = false;
     for (unsigned again = 0;;) {
         enum job_rung rung = RUNG_AUTO;
-        if (attempt(job, &tried, &rung)) {
+        if (attempt(job, &tried, &streamed, &rung)) {
             return true;
         }
         if (rung == RUNG_REWIND || rung == RUNG_CLONE || rung == RUNG_DUMP) {

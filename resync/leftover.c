@@ -1,5 +1,6 @@
 #include "resync/leftover.h"
 
+#include "common/accounts.h"
 #include "common/clock.h"
 #include "common/mem.h"
 
@@ -15,8 +16,8 @@ static bool find(struct job *job, struct peer *peer, struct db_rows **ret) {
     return peer_query(peer, ret,
                       "SELECT t.processlist_id FROM performance_schema.user_variables_by_thread v"
                       " JOIN performance_schema.threads t ON t.thread_id = v.thread_id"
-                      " WHERE CONCAT('@', v.variable_name) = '" PEER_MARK "' AND v.variable_value = %s"
-                      " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1)"
+                      " WHERE v.variable_name = '" PEER_MARK "' AND v.variable_value = %s"
+                      " AND t.processlist_user IN ('" ACCOUNT_RESYNC "', '" ACCOUNT_READER "', '" ACCOUNT_REBUILD "')"
                       " AND t.processlist_id <> CONNECTION_ID()",
                       node);
 }
@@ -46,11 +47,7 @@ bool leftover_end(struct job *job, struct peer *peer) {
 }
 
 void leftover_kill(struct job *job, const char *node, const uint64_t *connections, size_t count) {
-    int at = settings_node(job->settings, node);
-    struct db_login login = {.address = job->settings->nodes[at].name,
-                             .port = job->settings->nodes[at].port,
-                             .user = job->settings->control_user,
-                             .password = job->settings->control_password};
+    struct db_login login = peer_login(job->settings, settings_node(job->settings, node), PEER_LOOK);
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     if (db_open(&login, LOOK_TIMEOUT_MS, &session, &err) != PROBE_OK) {

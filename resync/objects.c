@@ -24,6 +24,11 @@
         " p.routine_type = r.routine_type)")                                                                      \
     " FROM information_schema.routines r WHERE r.routine_type = '" type "' AND r.routine_schema NOT IN " NOT_COPIED
 
+#define SCHEMA_RIGHTS                                                                                              \
+    "select_priv, insert_priv, update_priv, delete_priv, create_priv, drop_priv, grant_priv, references_priv,"    \
+    " index_priv, alter_priv, create_tmp_table_priv, lock_tables_priv, execute_priv, create_view_priv,"           \
+    " show_view_priv, create_routine_priv, alter_routine_priv, event_priv, trigger_priv"
+
 const struct object_kind object_kinds[] = {
     // ---- the places in which the others are ----
     {"SCHEMA", OBJECT_OWN, NULL,
@@ -88,10 +93,11 @@ const struct object_kind object_kinds[] = {
      SAYS("user_attributes")) " FROM mysql.user",
      true, NULL},
     {"GRANT", OBJECT_OWN, NULL,
-     "SELECT CONCAT(grantee, ' ON *.*'), " DIGEST("GROUP_CONCAT(CONCAT(privilege_type, is_grantable)"
-     " ORDER BY privilege_type)") " FROM information_schema.user_privileges GROUP BY grantee UNION ALL "
-     "SELECT CONCAT(grantee, ' ON ', table_schema, '.*'), " DIGEST("GROUP_CONCAT(CONCAT(privilege_type, is_grantable)"
-     " ORDER BY privilege_type)") " FROM information_schema.schema_privileges GROUP BY grantee, table_schema UNION ALL "
+     "SELECT CONCAT(user, '@', host, ' ON *.*'), " DIGEST(SCHEMA_RIGHTS ", reload_priv, shutdown_priv, process_priv,"
+     " file_priv, show_db_priv, super_priv, repl_slave_priv, repl_client_priv, create_user_priv, create_tablespace_priv,"
+     " create_role_priv, drop_role_priv") " FROM mysql.user UNION ALL "
+     "SELECT CONCAT(user, '@', host, ' ON ', db, '.*'), " DIGEST(SCHEMA_RIGHTS) " FROM mysql.db UNION ALL "
+     "SELECT CONCAT(user, '@', host, ' ', priv), with_grant_option FROM mysql.global_grants UNION ALL "
      "SELECT CONCAT(user, '@', host, ' ON ', db, '.', table_name), " DIGEST("table_priv, column_priv")
      " FROM mysql.tables_priv UNION ALL "
      "SELECT CONCAT(user, '@', host, ' ON ', db, '.', table_name, '.', column_name), " DIGEST("column_priv")
@@ -117,11 +123,11 @@ const struct object_kind object_kinds[] = {
     {"SYSTEM TABLE", OBJECT_TOLD,  // of a component (masking, audit, firewall), or a person's own
      "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
      " WHERE table_schema IN ('mysql', 'sys')",
-     NULL, true, NULL},
+     NULL, false, NULL},
     {"SYSTEM ROUTINE", OBJECT_TOLD,
      "SELECT CONCAT(routine_schema, '.', routine_name) FROM information_schema.routines"
      " WHERE routine_schema IN ('mysql', 'sys')",
-     NULL, true, NULL},
+     NULL, false, NULL},
     {"RESOURCE GROUP", OBJECT_TOLD, "SELECT resource_group_name FROM information_schema.resource_groups", NULL, true,
      NULL},
     {"OPTIMIZER COST", OBJECT_TOLD,

@@ -18,10 +18,11 @@ struct object_kind {
     const char *list;
     // What is compared: name, definition; NULL: nothing, or elsewhere.
     const char *compare;
-    bool by_looker;        // the SQL reads system tables, not users' schemas
+    bool by_looker;        // the SQL reads what PEER_LOOK sees, not PEER_READ
     const char *if_table;  // of information_schema: without it the server has no such kind; NULL: each has
 };
 
+enum { OBJECT_KINDS_MAX = 40 };
 extern const struct object_kind object_kinds[];  // in the order in which they are made; name NULL ends
 
 // Whether the server knows the kind at all.

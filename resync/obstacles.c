@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/accounts.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/dump_parts.h"
 #include "resync/steps.h"
+#include "resync/xa.h"
 
 #define TRIAL "relevo_trial"
 
@@ -30,13 +32,14 @@ enum {
 
 // ---- sessions that hold locks ---------------------------------------------------------------------------------------
 
-// Of clients that are neither the watcher (it looks, for milliseconds) nor we. A lock of the whole server has no name.
+// Of clients that are neither the watcher (it looks, for milliseconds) nor we; what hangs in system_events is a client. A lock of the whole server has no name.
 #define HOLDERS_SQL                                                                                                  \
     "SELECT t.processlist_id, CONCAT(t.processlist_user, '@', COALESCE(t.processlist_host, '')),"                    \
     " MIN(CONCAT_WS(' ', l.object_type, l.lock_type, CONCAT_WS('.', l.object_schema, l.object_name)))"               \
     " FROM performance_schema.metadata_locks l JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id" \
     " WHERE l.lock_status = 'GRANTED' AND t.type = 'FOREGROUND' AND t.processlist_user IS NOT NULL"                  \
-    " AND t.processlist_id <> CONNECTION_ID() AND t.processlist_user <> %s"                                          \
+    " AND t.processlist_id <> CONNECTION_ID() AND t.processlist_user NOT IN (%s, '" ACCOUNT_RESYNC "', '" ACCOUNT_READER  \
+    "', '" ACCOUNT_REBUILD "')"                                                                                      \
     " AND COALESCE(l.object_schema, '') NOT IN ('performance_schema', 'information_schema')"                         \
     " AND l.object_type NOT IN ('USER LEVEL LOCK', 'LOCKING SERVICE', 'ACL CACHE')"                                  \
     " GROUP BY t.processlist_id, t.processlist_user, t.processlist_host"
@@ -199,7 +202,7 @@ bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reade
     if (!peer_query(reader, &theirs, SCHEMAS_SQL) ||
         !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &was_offline) || !step_unlock_for_copy(job, recipient) ||
         !peer_exec(recipient, "SET SESSION sql_log_bin = 0") || !obstacles_end_locks(job, recipient) ||
-        !peer_query(recipient, &mine, SCHEMAS_SQL) ||
+        !xa_roll_back_all(job, recipient) || !peer_query(recipient, &mine, SCHEMAS_SQL) ||
         !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL " DEFAULT ENCRYPTION = 'N'")) {
         return false;
     }

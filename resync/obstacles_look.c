@@ -23,6 +23,11 @@ struct need {
 
 #define USER_SCHEMAS(column) column " NOT IN " NOT_COPIED
 
+#define KEYRING_SQL                                                                                                \
+    "SELECT 'keyring' FROM performance_schema.keyring_component_status WHERE status_key = 'Component_status' AND"  \
+    " status_value = 'Active' UNION ALL SELECT 'keyring' FROM information_schema.plugins WHERE"                    \
+    " plugin_type = 'KEYRING' AND plugin_status = 'ACTIVE'"
+
 static const struct need needs[] = {
     {80, DUMPS, MSG_NEED_ENGINE, ASK_READER, false,
      "SELECT engine, MIN(CONCAT(table_schema, '.', table_name)) FROM information_schema.tables"
@@ -55,11 +60,11 @@ static const struct need needs[] = {
      " ';', '\",\"'), '\"]'), '$[*]' COLUMNS (d VARCHAR(512) PATH '$')) AS known WHERE d LIKE '/%'"},
     {84, BOTH, MSG_NEED_KEYRING, ASK_LOOKER, false,
      "SELECT 'keyring', name FROM information_schema.innodb_tablespaces WHERE encryption = 'Y'"
-     " UNION ALL SELECT 'keyring', schema_name FROM information_schema.schemata WHERE default_encryption = 'YES'"
      " LIMIT 1",
-     "SELECT 'keyring' FROM performance_schema.keyring_component_status WHERE status_key = 'Component_status' AND"
-     " status_value = 'Active' UNION ALL SELECT 'keyring' FROM information_schema.plugins WHERE"
-     " plugin_type = 'KEYRING' AND plugin_status = 'ACTIVE'"},
+     KEYRING_SQL},
+    {84, BOTH, MSG_NEED_KEYRING, ASK_READER, false,
+     "SELECT 'keyring', schema_name FROM information_schema.schemata WHERE default_encryption = 'YES' LIMIT 1",
+     KEYRING_SQL},
     {85, DUMPS, MSG_NEED_NAME_CASE, ASK_READER, false,
      "SELECT @@GLOBAL.lower_case_table_names, CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
      " WHERE " USER_SCHEMAS("table_schema") " AND BINARY CONCAT(table_schema, '.', table_name) <>"
@@ -132,6 +137,7 @@ static const struct privilege on_recipient[] = {
     {"CREATE ROUTINE", NULL, DUMPS, false},
     {"TRIGGER", NULL, DUMPS, false},
     {"EVENT", NULL, DUMPS, false},
+    {"EXECUTE", NULL, DUMPS, false},
     {"SYSTEM_USER", NULL, DUMPS, false},
     {"SET_ANY_DEFINER", NULL, DUMPS, false},
     {"ALLOW_NONEXISTENT_DEFINER", NULL, DUMPS, false},
@@ -147,10 +153,12 @@ static const struct privilege on_donor[] = {
 #define ACCOUNT_SQL \
     "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
 
-// Of the account as it logged in, and of the roles that are on.
+// Of the account as it logged in, and of the roles that are on; in all schemas is as good as on everything.
 #define PRIVILEGES_SQL                                                                           \
     "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = " ACCOUNT_SQL \
-    " OR grantee IN (SELECT CONCAT(QUOTE(role_name), '@', QUOTE(role_host)) FROM information_schema.enabled_roles)"
+    " OR grantee IN (SELECT CONCAT(QUOTE(role_name), '@', QUOTE(role_host)) FROM information_schema.enabled_roles)" \
+    " UNION ALL SELECT privilege_type FROM information_schema.schema_privileges WHERE table_schema = '%%' AND" \
+    " grantee = " ACCOUNT_SQL
 
 static bool condition(struct peer *peer, const char *sql, bool *ret) {
     AUTO_TEXT char *select = mem_format("SELECT %s", sql);
@@ -165,7 +173,7 @@ static bool condition(struct peer *peer, const char *sql, bool *ret) {
 static bool check_privileges(struct job *job, struct peer *peer, struct peer *other, const struct privilege *list,
                              size_t count, unsigned rung) {
     AUTO_ROWS struct db_rows *had = NULL;
-    if (!peer_query(peer, &had, "%s", PRIVILEGES_SQL)) {
+    if (!peer_query(peer, &had, PRIVILEGES_SQL)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {

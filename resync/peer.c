@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/accounts.h"
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -53,10 +54,15 @@ static bool worth_waiting(enum probe_outcome outcome) {
            outcome == PROBE_STARTING || outcome == PROBE_ERROR;
 }
 
-static bool open_failed(struct job *job, const char *name, enum probe_outcome outcome, const struct err *err) {
+static const char *user_of(enum peer_account account) {
+    return account == PEER_READ ? ACCOUNT_READER : account == PEER_REBUILD ? ACCOUNT_REBUILD : ACCOUNT_RESYNC;
+}
+
+static bool open_failed(struct job *job, const char *name, enum peer_account account, enum probe_outcome outcome,
+                        const struct err *err) {
     if (outcome == PROBE_DENIED) {
         return job_fail(job, MSG_RESYNC_LOGIN_DENIED,
-                        KVS(KV("peer", name), KV("user", job->settings->control_user), KV("error", err->text)));
+                        KVS(KV("peer", name), KV("user", user_of(account)), KV("error", err->text)));
     }
     if (outcome == PROBE_UNFIT) {
         return job_fail(job, MSG_RESYNC_UNFIT, KVS(KV("peer", name), KV("error", err->text)));
@@ -64,26 +70,23 @@ static bool open_failed(struct job *job, const char *name, enum probe_outcome ou
     return job_fail(job, MSG_RESYNC_UNREACHABLE, KVS(KV("peer", name), KV("error", err->text)));
 }
 
-// So that a later job of this node finds the session if we vanish and leave it behind: see leftover.h.
-static bool mark_as_ours(struct peer *peer) {
-    AUTO_TEXT char *node = peer_quote(peer, peer->job->state.node);
-    if (peer_exec(peer, "SET " PEER_MARK " = %s", node)) {
-        return true;
-    }
-    peer_close(peer);
-    return false;
+struct db_login peer_login(const struct settings *settings, int node, enum peer_account account) {
+    return (struct db_login){.address = node_host(&settings->nodes[node]),
+                             .port = settings->nodes[node].port,
+                             .user = user_of(account),
+                             .password = settings->resync_password};
 }
 
-bool peer_open(struct job *job, const char *name, bool bulk, int64_t wait_ms, struct peer *ret) {
+bool peer_open(struct job *job, const char *name, enum peer_account account, bool bulk, int64_t wait_ms,
+               struct peer *ret) {
     int at = settings_node(job->settings, name);
     if (at < 0) {
         return job_fail(job, MSG_RESYNC_UNKNOWN_NODE, KVS(KV("peer", name)));
     }
-    struct db_login login = {.address = job->settings->nodes[at].name,
-                             .port = job->settings->nodes[at].port,
-                             .user = job->settings->control_user,
-                             .password = job->settings->control_password,
-                             .bulk = bulk};
+    struct db_login login = peer_login(job->settings, at, account);
+    login.bulk = bulk;
+    login.mark_name = PEER_MARK;
+    login.mark = job->state.node;
     int64_t deadline_ms = clock_mono_ms() + wait_ms;
     int64_t nap_ms = RETRY_FIRST_MS;
     for (;;) {
@@ -91,15 +94,15 @@ bool peer_open(struct job *job, const char *name, bool bulk, int64_t wait_ms, st
         AUTO_SESSION struct db_session *session = NULL;
         enum probe_outcome outcome = db_open(&login, CONNECT_TIMEOUT_MS, &session, &err);
         if (outcome == PROBE_OK && attach(job, session)) {
-            *ret = (struct peer){.job = job, .port = login.port, .session = TAKE(session)};
+            *ret = (struct peer){.job = job, .account = account, .at = &job->settings->nodes[at], .session = TAKE(session)};
             (void)text_copy(ret->name, sizeof ret->name, name);
-            return mark_as_ours(ret);
+            return true;
         }
         if (job_stopped(job) != STOP_NONE) {
             return false;
         }
         if (outcome != PROBE_OK && (!worth_waiting(outcome) || clock_mono_ms() >= deadline_ms)) {
-            return open_failed(job, name, outcome, &err);
+            return open_failed(job, name, account, outcome, &err);
         }
         if (!job_pause(job, nap_ms)) {
             return false;
@@ -130,11 +133,11 @@ bool peer_failed(struct peer *peer, const struct err *err) {
         return job_fail(job, MSG_RESYNC_DISK_FULL, KVS(KV("peer", peer->name), KV("error", err->text)));
     }
     if (err->kind == ERR_DENIED && err->number == ERROR_LOGIN) {
-        return open_failed(job, peer->name, PROBE_DENIED, err);
+        return open_failed(job, peer->name, peer->account, PROBE_DENIED, err);
     }
     if (err->kind == ERR_DENIED) {
         return job_fail(job, MSG_RESYNC_PRIVILEGE,
-                        KVS(KV("peer", peer->name), KV("user", job->settings->control_user), KV("error", err->text)));
+                        KVS(KV("peer", peer->name), KV("user", user_of(peer->account)), KV("error", err->text)));
     }
     if (err->kind == ERR_LOST) {
         return job_fail_again(job, MSG_RESYNC_NODE_LOST, KVS(KV("peer", peer->name), KV("error", err->text)));

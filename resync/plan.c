@@ -33,6 +33,8 @@ REFUSES(other_platform, !f->same_platform)
 REFUSES(other_layout, !f->same_layout)
 REFUSES(small_packet, f->packet_too_small)
 REFUSES(odd_names, f->names_break_clone)
+REFUSES(donor_v6, f->donor_v6)
+REFUSES(ask_first, f->ask_first && f->method == RUNG_AUTO)
 REFUSES(dump_failed, f->failed[RUNG_DUMP])
 #undef REFUSES
 
@@ -72,8 +74,10 @@ static const struct rule {
     {36, RUNG_CLONE, other_platform, MSG_PLAN_OTHER_PLATFORM},
     {37, RUNG_CLONE, other_layout, MSG_PLAN_OTHER_LAYOUT},
     {38, RUNG_CLONE, small_packet, MSG_PLAN_SMALL_PACKET},
+    {42, RUNG_CLONE, donor_v6, MSG_PLAN_DONOR_V6},
     {41, RUNG_CLONE, odd_names, MSG_PLAN_ODD_NAMES},
     {39, RUNG_CLONE, clone_failed, MSG_PLAN_FAILED_ALREADY},
+    {43, RUNG_CLONE, ask_first, MSG_PLAN_ASK_FIRST},
     {40, RUNG_CLONE, NULL, MSG_PLAN_CLONE},
 
     {50, RUNG_DUMP, asked_other_dump, MSG_PLAN_NOT_ASKED},
@@ -81,6 +85,7 @@ static const struct rule {
     {51, RUNG_DUMP, older, MSG_PLAN_OLDER},
     {52, RUNG_DUMP, mixed_gtid, MSG_PLAN_MIXED_GTID},
     {53, RUNG_DUMP, dump_failed, MSG_PLAN_FAILED_ALREADY},
+    {55, RUNG_DUMP, ask_first, MSG_PLAN_ASK_FIRST},
     {54, RUNG_DUMP, NULL, MSG_PLAN_DUMP},
 };
 enum { RULE_COUNT = sizeof rules / sizeof rules[0] };

@@ -18,6 +18,7 @@ struct plan_facts {
     bool rewind_begun;     // ... that copy is a rewind, which can go on from where it is
     bool history_unknown;  // it holds tables, but no GTID says where they come from
     bool foreign;          // and nothing of Relevo's is among them: somebody else's data
+    bool ask_first;        // it holds data, and a copy over them waits for a person (RELEVO_COPY=ask)
     bool binlogs_purged;   // the primary no longer has what the recipient lacks
     bool donor;            // a donor for a copy was found
     bool recipient_clone;  // the clone plugin is active
@@ -27,6 +28,7 @@ struct plan_facts {
     bool same_layout;             // page size, data files, name case, character set
     bool packet_too_small;        // max_allowed_packet under 2 MB on either side
     bool names_break_clone;       // the server forgets to quote a name with a backquote, and CLONE ends half-way
+    bool donor_v6;                // its address is an IPv6 literal, which CLONE does not take
     bool failed[JOB_RUNG_COUNT];  // tried by this job, and failed in a way that the next rung may mend
 };
 

@@ -11,8 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
-#include "resync/binlog.h"
-#include "resync/rescue_file.h"
+#include "resync/rescue_parts.h"
 
 enum { FETCH_WAIT_MS = 10000 };
 
@@ -30,7 +29,7 @@ static void file_stamp(int64_t wall_ms, char out[32]) {
     *to = '\0';
 }
 
-static bool rescue_failed(struct job *job, const struct err *err) {
+bool rescue_failed(struct job *job, const struct err *err) {
     return job_fail(job, MSG_RESCUE_FAILED, KVS(KV("error", err->text)));
 }
 
@@ -48,7 +47,7 @@ static bool take_event(void *arg, const unsigned char *event, size_t length_byte
 // What the primary has is excluded, so that only what diverged comes over the wire.
 static bool fetch_into(struct job *job, const struct picture *picture, struct rescue_file *file) {
     AUTO_PEER struct peer source = {0};
-    if (!peer_open(job, job->state.node, true, FETCH_WAIT_MS, &source)) {
+    if (!peer_open(job, job->state.node, PEER_REBUILD, true, FETCH_WAIT_MS, &source)) {
         return false;
     }
     AUTO_TEXT char *exclude = gtid_text(picture->primary.executed);
@@ -58,22 +57,6 @@ static bool fetch_into(struct job *job, const struct picture *picture, struct re
         return true;
     }
     return rescue_failed(job, fetch.err.kind != ERR_NONE ? &fetch.err : &err);
-}
-
-// The saved file holds exactly the transactions that diverged: read back from the disk, not remembered.
-static bool verify(struct job *job, const struct picture *picture, const char *path, struct binlog_tally *tally) {
-    struct err err = {0};
-    if (!rescue_file_read(path, tally, &err)) {
-        return rescue_failed(job, &err);
-    }
-    AUTO_GTID struct gtid_set *saved = binlog_tally_gtids(tally);
-    if (!saved || !gtid_subset(saved, picture->diverged) || !gtid_subset(picture->diverged, saved)) {
-        (void)err_set(&err, ERR_CONFLICT, 0, "the file holds %llu transactions instead of %llu",
-                      (unsigned long long)(saved ? gtid_count(saved) : 0),
-                      (unsigned long long)gtid_count(picture->diverged));
-        return rescue_failed(job, &err);
-    }
-    return true;
 }
 
 static json_t *tables_json(const struct binlog_tally *tally) {
@@ -89,37 +72,87 @@ static json_t *tables_json(const struct binlog_tally *tally) {
     return list;
 }
 
-static char *summary_json(struct job *job, const struct picture *picture, const struct binlog_tally *tally,
-                          const char *name, int64_t saved_ms) {
+// What one rescue found, and where it is.
+struct found {
+    const struct picture *picture;
+    char *name, *path;  // of the file for people
+    char *all, *part;   // of everything, while the job lasts; of the file for people while it is written
+    struct rescue_sum sorted, kept;
+    struct gtid_set *left_out;  // NULL: the file for people holds everything
+};
+
+static void found_done(struct found *found) {
+    free(found->name);
+    free(found->path);
+    free(found->all);
+    free(found->part);
+    binlog_tally_drop(&found->sorted.tally);
+    binlog_tally_drop(&found->kept.tally);
+    whose_drop(&found->sorted.whose);
+    whose_drop(&found->kept.whose);
+    gtid_free(found->left_out);
+}
+
+static uint64_t count_of(const struct found *found, enum whose whose) {
+    return whose_count(found->sorted.whose, whose);
+}
+
+static char *kept_gtids(const struct found *found) {
+    AUTO_GTID struct gtid_set *none = found->left_out ? NULL : gtid_parse("", NULL);
+    AUTO_GTID struct gtid_set *kept = gtid_subtract(found->picture->diverged, none ? none : found->left_out);
+    return gtid_text(kept);
+}
+
+static json_t *left_out_json(const struct found *found) {
+    AUTO_TEXT char *gtids = found->left_out ? gtid_text(found->left_out) : mem_text("");
+    return json_pack("{s:I, s:I, s:s}", "relevo", (json_int_t)count_of(found, WHOSE_RELEVO), "no_data",
+                     (json_int_t)count_of(found, WHOSE_NOBODY), "gtids", gtids);
+}
+
+static char *summary_json(struct job *job, const struct found *found, int64_t saved_ms) {
+    const struct binlog_tally *tally = found->left_out ? found->kept.tally : found->sorted.tally;
+    const struct picture *picture = found->picture;
     uint32_t first_s = 0, last_s = 0;
     binlog_tally_times(tally, &first_s, &last_s);
     char first[32], last[32], saved[32];
     clock_iso8601((int64_t)first_s * 1000, first);
     clock_iso8601((int64_t)last_s * 1000, last);
     clock_iso8601(saved_ms, saved);
-    AUTO_TEXT char *gtids = gtid_text(picture->diverged);
+    AUTO_TEXT char *gtids = kept_gtids(found);
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o}", "file", name, "node", job->state.node,
-        "server_uuid", picture->recipient.uuid, "primary", job->primary, "primary_uuid", picture->primary.uuid, "epoch",
-        (json_int_t)job->state.epoch, "gtids", gtids, "transactions", (json_int_t)binlog_tally_transactions(tally),
-        "first_at", first, "last_at", last, "saved_at", saved, "statements", (json_int_t)binlog_tally_statements(tally),
-        "compressed_transactions", (json_int_t)binlog_tally_compressed(tally), "tables", tables_json(tally));
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "file", found->name, "node",
+        job->state.node, "server_uuid", picture->recipient.uuid, "primary", job->primary, "primary_uuid",
+        picture->primary.uuid, "epoch", (json_int_t)job->state.epoch, "gtids", gtids, "transactions",
+        (json_int_t)binlog_tally_transactions(tally), "first_at", first, "last_at", last, "saved_at", saved,
+        "statements", (json_int_t)binlog_tally_statements(tally), "compressed_transactions",
+        (json_int_t)binlog_tally_compressed(tally), "tables", tables_json(tally), "left_out", left_out_json(found));
     char *text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     return text;
 }
 
-static void tell(struct job *job, const struct picture *picture, const char *name) {
-    uint64_t count = gtid_count(picture->diverged);
-    AUTO_TEXT char *gtids = gtid_text(picture->diverged);
+// users 0: there is no file.
+static void tell(struct job *job, const struct found *found, uint64_t users) {
+    AUTO_TEXT char *gtids = kept_gtids(found);
+    AUTO_TEXT char *all = gtid_text(found->picture->diverged);
     pthread_mutex_lock(&job->lock);
-    job->state.rescued = count;
-    (void)text_copy(job->state.rescued_file, sizeof job->state.rescued_file, name);
+    job->state.rescued = users;
+    (void)text_copy(job->state.rescued_file, sizeof job->state.rescued_file, users > 0 ? found->name : "");
     pthread_mutex_unlock(&job->lock);
-    job_event(job, EVENT_RESCUED, SEVERITY_WARNING, 0, MSG_RESCUE_SAVED,
-              KVS(KVI("count", count), KV("file", name), KV("gtids", gtids)));
+    const struct kv own = KVI("relevo", count_of(found, WHOSE_RELEVO));
+    const struct kv idle = KVI("idle", count_of(found, WHOSE_NOBODY));
+    if (users == 0) {
+        job_event(job, EVENT_RESYNC_PROGRESS, SEVERITY_INFO, 0, MSG_RESCUE_NOTHING,
+                  KVS(KVI("count", gtid_count(found->picture->diverged)), own, idle, KV("gtids", all)));
+    } else if (found->left_out) {
+        job_event(job, EVENT_RESCUED, SEVERITY_WARNING, 0, MSG_RESCUE_SAVED_PART,
+                  KVS(KVI("count", users), KV("file", found->name), own, idle, KV("gtids", gtids)));
+    } else {
+        job_event(job, EVENT_RESCUED, SEVERITY_WARNING, 0, MSG_RESCUE_SAVED,
+                  KVS(KVI("count", users), KV("file", found->name), KV("gtids", gtids)));
+    }
     free(job->rescued_gtids);
-    job->rescued_gtids = TAKE(gtids);
+    job->rescued_gtids = TAKE(all);
     (void)job_publish(job);
 }
 
@@ -139,38 +172,73 @@ static void remove_parts(const struct job *job) {
     }
 }
 
+// Everything from the node, whole.
+static bool fetch_all(struct job *job, struct found *found) {
+    struct err err = {0};
+    struct rescue_file *file = rescue_file_create(found->all, &err);
+    if (!file) {
+        return rescue_failed(job, &err);
+    }
+    bool fetched = fetch_into(job, found->picture, file);
+    bool closed = rescue_file_close(file, &err);
+    return fetched && (closed || rescue_failed(job, &err)) &&
+           rescue_verify(job, found->all, found->picture->diverged, &found->sorted);
+}
+
+// The file for people: first its summary, so that no file is ever without one.
+static bool publish(struct job *job, const struct found *found, const char *part, int64_t now_ms) {
+    struct err err = {0};
+    AUTO_TEXT char *summary_path = mem_format("%s.json", found->path);
+    AUTO_TEXT char *summary = summary_json(job, found, now_ms);
+    if (!summary || !rescue_text_write(summary_path, summary, &err) || rename(part, found->path) != 0 ||
+        !rescue_sync_dir(job->settings->rescued_dir, &err)) {
+        if (err.kind == ERR_NONE) {
+            (void)err_set(&err, ERR_FAILED, errno, "%s: %s", found->path, strerror(errno));
+        }
+        return rescue_failed(job, &err);
+    }
+    return true;
+}
+
+static bool keep(struct job *job, struct found *found, int64_t now_ms) {
+    uint64_t users = count_of(found, WHOSE_USERS);
+    bool whole = users == binlog_tally_transactions(found->sorted.tally);
+    bool ok = true;
+    if (whole) {
+        ok = publish(job, found, found->all, now_ms);
+    } else if (users > 0) {
+        ok =
+            rescue_pick(job, found->picture, found->all, found->part, &found->sorted, &found->kept, &found->left_out) &&
+            publish(job, found, found->part, now_ms);
+    }
+    if (!ok) {
+        return false;
+    }
+    job->rescued_path = TAKE(*(whole ? &found->path : &found->all));
+    job->rescued_private = !whole;
+    tell(job, found, users);
+    return true;
+}
+
 static bool save(struct job *job, const struct picture *picture) {
     int64_t now_ms = clock_wall_ms();
     char stamp[32];
     file_stamp(now_ms, stamp);
-    AUTO_TEXT char *name =
-        mem_format("%s-%s-%llu.binlog", job->state.node, stamp, (unsigned long long)job->state.epoch);
-    AUTO_TEXT char *path = mem_format("%s/%s", job->settings->rescued_dir, name);
-    AUTO_TEXT char *part = mem_format("%s/.%s.part", job->settings->rescued_dir, name);
-    AUTO_TEXT char *summary_path = mem_format("%s.json", path);
-    AUTO_TALLY struct binlog_tally *tally = binlog_tally_new();
-    struct err err = {0};
+    const char *dir = job->settings->rescued_dir;
+    __attribute__((cleanup(found_done))) struct found found = {
+        .picture = picture, .sorted = {binlog_tally_new(), whose_new()}, .kept = {binlog_tally_new(), whose_new()}};
+    found.name = mem_format("%s-%s-%llu.binlog", job->state.node, stamp, (unsigned long long)job->state.epoch);
+    found.path = mem_format("%s/%s", dir, found.name);
+    found.part = mem_format("%s/.%s.part", dir, found.name);
+    found.all = mem_format("%s/.%s.all.part", dir, found.name);
+    job_forget_rescued(job);
     remove_parts(job);
-    struct rescue_file *file = rescue_file_create(part, &err);
-    if (!file) {
-        return rescue_failed(job, &err);
+    bool ok = fetch_all(job, &found) && keep(job, &found, now_ms);
+    if (!ok) {
+        (void)unlink(found.part);
+        (void)unlink(found.all);
     }
-    bool fetched = fetch_into(job, picture, file);
-    bool closed = rescue_file_close(file, &err);
-    if (!fetched || !closed || !verify(job, picture, part, tally)) {
-        (void)unlink(part);
-        return fetched && !closed ? rescue_failed(job, &err) : false;
-    }
-    AUTO_TEXT char *summary = summary_json(job, picture, tally, name, now_ms);
-    if (!summary || !rescue_text_write(summary_path, summary, &err) || rename(part, path) != 0 ||
-        !rescue_sync_dir(job->settings->rescued_dir, &err)) {
-        if (err.kind == ERR_NONE) {
-            (void)err_set(&err, ERR_FAILED, errno, "%s: %s", path, strerror(errno));
-        }
-        return rescue_failed(job, &err);
-    }
-    tell(job, picture, name);
-    return true;
+    return ok;
 }
 
 bool rescue_run(struct job *job, struct peer *recipient, const struct picture *picture) {

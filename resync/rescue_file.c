@@ -179,15 +179,6 @@ bool rescue_file_each(const char *path, rescue_event_fn *each, void *arg, struct
     return ok;
 }
 
-static bool tally_event(void *arg, const unsigned char *bytes, size_t length_bytes, bool checksum, struct err *err) {
-    struct binlog_event event;
-    return binlog_parse(bytes, length_bytes, checksum, &event, err) && binlog_tally_feed(arg, &event, err);
-}
-
-bool rescue_file_read(const char *path, struct binlog_tally *tally, struct err *err) {
-    return rescue_file_each(path, tally_event, tally, err);
-}
-
 bool rescue_text_write(const char *path, const char *text, struct err *err) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     FILE *out = fd >= 0 ? fdopen(fd, "wb") : NULL;

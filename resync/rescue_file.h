@@ -15,9 +15,6 @@ typedef bool rescue_event_fn(void *arg, const unsigned char *event, size_t lengt
                              struct err *err);
 bool rescue_file_each(const char *path, rescue_event_fn *each, void *arg, struct err *err);
 
-// Reads all of it, checking every event, and adds it up.
-bool rescue_file_read(const char *path, struct binlog_tally *tally, struct err *err);
-
 // A small file, whole and on disk for good; and the directory entries of what was created or renamed.
 bool rescue_text_write(const char *path, const char *text, struct err *err);
 bool rescue_sync_dir(const char *dir, struct err *err);

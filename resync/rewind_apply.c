@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/copy.h"
 #include "resync/rewind_parts.h"
 
 #define BINLOG_HEAD "BINLOG '"
@@ -15,11 +16,8 @@ size_t rewind_statement_bytes(size_t events_bytes) {
 bool rewind_mark(struct job *job, struct peer *session) {
     job_step(job, "mark");
     // Anew, if an earlier rewind ended before anything was undone.
-    return peer_exec(session,
-                     "SET SESSION sql_log_bin = 0, sql_mode = '', time_zone = '+00:00', foreign_key_checks = 1,"
-                     " unique_checks = 1, sql_require_primary_key = OFF, sql_generate_invisible_primary_key = OFF,"
-                     " show_gipk_in_create_table_and_information_schema = ON, innodb_lock_wait_timeout = 5,"
-                     " lock_wait_timeout = 10, max_execution_time = 0, explicit_defaults_for_timestamp = ON") &&
+    return peer_exec(session, "SET SESSION sql_log_bin = 0, sql_mode = " COPY_SQL_MODE
+                              ", innodb_lock_wait_timeout = 5, lock_wait_timeout = 10") &&
            job_guard(job, session) && peer_exec(session, "DROP DATABASE IF EXISTS " REBUILD_SCHEMA) &&
            peer_exec(session, "CREATE DATABASE " REBUILD_SCHEMA) &&
            peer_exec(session, "CREATE TABLE " REWIND_TABLE
@@ -148,7 +146,9 @@ static bool apply_all(struct applying *applying, const struct undo *undo, const 
              make_key_table(session, i, &tables[i], keys[i]);
     }
     // A format description makes the session wait for a GTID event, as an applier does: there will be none.
-    ok = ok && run_binlog(session, format, format_bytes) && peer_exec(session, "SET SESSION gtid_next = 'AUTOMATIC'") &&
+    ok = ok &&
+         (count == 0 ||
+          (run_binlog(session, format, format_bytes) && peer_exec(session, "SET SESSION gtid_next = 'AUTOMATIC'"))) &&
          peer_exec(session, "BEGIN");
     for (size_t i = 0; ok && i < count; i++) {
         ok = note_keys(applying, undo, i, &tables[i], keys[i]);

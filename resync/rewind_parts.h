@@ -9,7 +9,8 @@
 // rewind_mark.c: the target that a committed undoing noted, NULL: none. *ret_begun: the mark is a rewind's.
 bool rewind_read_mark(struct peer *recipient, bool *ret_begun, char **ret_target);
 
-// rewind_tables.c: whether each touched table can be rewound, by both servers. Rules 70 and up.
+// rewind_tables.c: whether each touched table can be rewound, by both servers. Rules 70 and up. Readers at the node and at
+// the primary.
 bool rewind_judge_tables(struct job *job, struct peer *recipient, struct peer *primary, const struct undo *undo);
 
 // rewind_apply.c: marks the node; fills the keys and undoes, in one transaction on `session`, which stays open.
@@ -20,7 +21,7 @@ enum {
 };  // of rows in one event, and of events in one statement, unless a row is larger
 size_t rewind_statement_bytes(size_t events_bytes);  // the length of the BINLOG statement that carries so many
 
-// rewind_verify.c
+// rewind_verify.c: readers at the node and at the primary.
 bool rewind_verify(struct job *job, struct peer *recipient, struct peer *primary);
 
 // The columns of a table's primary key, in its order: name and place in the row (from 0).

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/held.h"
 #include "resync/rewind_parts.h"
 
 enum {
@@ -13,8 +14,7 @@ enum {
     RULE_NO_KEY,
     RULE_DIFFERS,
     RULE_CASCADE,
-    ERROR_NO_SCHEMA = 1049,
-    ERROR_NO_TABLE = 1146,
+    RULE_REBUILDS,
 };
 
 bool rewind_key_columns(struct peer *peer, const char *schema, const char *name, struct db_rows **ret) {
@@ -49,11 +49,14 @@ static void normalize(char *create) {
 static bool definition(struct peer *peer, const struct undo_table *table, char **ret) {
     AUTO_TEXT char *schema = db_name(table->schema);
     AUTO_TEXT char *name = db_name(table->name);
-    AUTO_TEXT char *sql = mem_format("SHOW CREATE TABLE %s.%s", schema, name);
+    AUTO_TEXT char *full = mem_format("%s.%s", schema, name);
     AUTO_ROWS struct db_rows *rows = NULL;
-    struct err err = {0};
-    if (!db_query(peer->session, PEER_TIMEOUT_MS, sql, &rows, &err)) {
-        return err.number == ERROR_NO_TABLE || err.number == ERROR_NO_SCHEMA || peer_failed(peer, &err);
+    enum held held = held_begin(peer, full);
+    if (held != HELD) {
+        return held == HELD_NOT;
+    }
+    if (!peer_query(peer, &rows, "SHOW CREATE TABLE %s", full) || !held_end(peer)) {
+        return false;
     }
     const char *create = db_rows_count(rows) == 1 ? db_cell_named(rows, 0, "Create Table") : NULL;
     if (create) {
@@ -155,13 +158,27 @@ static bool judge_table(struct peer *recipient, struct peer *primary, const stru
     return same_definition(recipient, primary, table, what) && no_cascade(recipient, undo, index, schema, name, what);
 }
 
+// idle.h: what REPAIR and OPTIMIZE may change.
+static bool judge_rebuilds(struct peer *recipient, const char *what) {
+    static const char other_tables[] =
+        "SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND"
+        " COALESCE(engine, '') <> 'InnoDB' AND table_schema NOT IN ('mysql', 'sys', 'performance_schema',"
+        " 'information_schema')) OR EXISTS (SELECT 1 FROM information_schema.columns WHERE"
+        " extra LIKE '%STORED GENERATED%' AND table_schema NOT IN ('mysql', 'sys', 'performance_schema',"
+        " 'information_schema'))";
+    AUTO_TEXT char *some = NULL;
+    if (!what) {
+        return true;
+    }
+    return peer_value(recipient, other_tables, &some) &&
+           (text_equal(some, "0") ||
+            job_unfit(recipient->job, RULE_REBUILDS, MSG_UNDO_REBUILDS, KVS(KV("what", what))));
+}
+
 bool rewind_judge_tables(struct job *job, struct peer *recipient, struct peer *primary, const struct undo *undo) {
     const struct undo_table *tables = NULL;
     size_t count = undo_tables(undo, &tables);
-    static const char shown[] =
-        "SET SESSION show_gipk_in_create_table_and_information_schema = ON,"
-        " sql_quote_show_create = ON, sql_mode = ''";
-    bool ok = peer_exec(recipient, shown) && peer_exec(primary, shown);
+    bool ok = judge_rebuilds(recipient, undo_idle_seen(undo)->rebuilds);
     for (size_t i = 0; ok && i < count; i++) {
         ok = judge_table(recipient, primary, undo, i) && job_pause(job, 0);
     }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/held.h"
 #include "resync/rewind_parts.h"
 
 enum {
@@ -138,8 +139,14 @@ static int compare_lines(const void *a, const void *b) {
 
 static bool read_batch(const struct look *look, struct peer *peer, const char *keys, bool lock, struct seen *ret) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(peer, &rows, "SELECT %s, %s FROM %s WHERE %s IN (%s)%s", look->key, look->row, look->from,
-                    look->columns, keys, lock ? " FOR SHARE" : "")) {
+    enum held held = held_begin(peer, look->from);
+    if (held == HELD_NOT) {
+        return job_fail_rung(look->job, MSG_TABLE_REPLACED, KVS(KV("peer", peer->name), KV("what", look->what)));
+    }
+    if (held == HELD_FAILED ||
+        !peer_query(peer, &rows, "SELECT %s, %s FROM %s WHERE %s IN (%s)%s", look->key, look->row, look->from,
+                    look->columns, keys, lock ? " FOR SHARE" : "") ||
+        !held_end(peer)) {
         return false;
     }
     ret->count = db_rows_count(rows);
@@ -225,10 +232,7 @@ static bool verify_table(struct look *look, const char *n, uint64_t *rows_done) 
 }
 
 bool rewind_verify(struct job *job, struct peer *recipient, struct peer *primary) {
-    static const char settings[] =
-        "SET SESSION time_zone = '+00:00', sql_mode = '',"
-        " show_gipk_in_create_table_and_information_schema = ON,"
-        " innodb_lock_wait_timeout = 2, transaction_isolation = 'READ-COMMITTED'";
+    static const char settings[] = "SET SESSION innodb_lock_wait_timeout = 2, transaction_isolation = 'READ-COMMITTED'";
     job_step(job, "verify");
     AUTO_ROWS struct db_rows *tables = NULL;
     uint64_t rows = 0;
@@ -245,6 +249,8 @@ bool rewind_verify(struct job *job, struct peer *recipient, struct peer *primary
             return false;
         }
     }
-    job_say(job, LOG_LEVEL_INFO, MSG_REWIND_VERIFIED, KVS(KVI("rows", rows), KV("primary", primary->name)));
+    if (rows > 0) {
+        job_say(job, LOG_LEVEL_INFO, MSG_REWIND_VERIFIED, KVS(KVI("rows", rows), KV("primary", primary->name)));
+    }
     return true;
 }

@@ -9,6 +9,8 @@ struct rowtext {
     char *bytes;
     size_t used_bytes, room_bytes;
     uint64_t rows;
+    uint64_t
+        warnings;  // that the server will give for these rows though they are right; counted by whoever adds fields
 };
 
 // bytes NULL: SQL NULL. last: ends the row.

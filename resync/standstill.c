@@ -13,14 +13,20 @@ enum {
     IDLE_S = 3,  // the server ends the session that holds the lock when we vanish without a word
 };
 
-// Whether a statement has been running on the server for long: the read lock would wait for it, and every writer for
-// the read lock.
+// Statements that have been running for long and have a table open, or write: the read lock would wait for them, and
+// every writer for the read lock. Such a statement holds a metadata lock. What holds none is not in the way, whosever
+// it is: the watcher's sentinel, a replica's applier that has nothing to do, SLEEP(). Were these locks not recorded on
+// the server, every long statement would count.
+#define LONG_STATEMENTS_SQL                                                                                         \
+    "SELECT COUNT(*) FROM performance_schema.processlist p WHERE p.command IN ('Query', 'Execute') AND p.time >= 1" \
+    " AND p.id <> CONNECTION_ID() AND (EXISTS (SELECT 1 FROM performance_schema.threads t"                          \
+    " JOIN performance_schema.metadata_locks m ON m.owner_thread_id = t.thread_id WHERE t.processlist_id = p.id"    \
+    " AND m.object_type NOT IN ('USER LEVEL LOCK', 'LOCKING SERVICE')) OR NOT EXISTS (SELECT 1 FROM"                \
+    " performance_schema.setup_instruments WHERE name = 'wait/lock/metadata/sql/mdl' AND enabled = 'YES'))"
+
 static bool is_busy(struct peer *server, bool *ret) {
     AUTO_TEXT char *count = NULL;
-    if (!peer_value(server,
-                    "SELECT COUNT(*) FROM performance_schema.processlist WHERE command IN ('Query', 'Execute')"
-                    " AND time >= 1 AND id <> CONNECTION_ID()",
-                    &count)) {
+    if (!peer_value(server, LONG_STATEMENTS_SQL, &count)) {
         return false;
     }
     *ret = !text_equal(count, "0");

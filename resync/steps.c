@@ -63,9 +63,25 @@ bool step_relock(struct peer *recipient) {
            peer_exec(recipient, "SET GLOBAL super_read_only = ON");
 }
 
+bool step_unlock(struct job *job, struct peer *recipient) {
+    return job_guard(job, recipient) && peer_exec(recipient, "SET GLOBAL super_read_only = OFF") &&
+           job_guard(job, recipient);
+}
+
 bool step_unlock_for_copy(struct job *job, struct peer *recipient) {
     return job_guard(job, recipient) && peer_exec(recipient, "SET GLOBAL offline_mode = ON") &&
-           peer_exec(recipient, "SET GLOBAL super_read_only = OFF") && job_guard(job, recipient);
+           step_unlock(job, recipient);
+}
+
+void step_say_begun(struct job *job) {
+    static const char *const copies[JOB_RUNG_COUNT] = {
+        [RUNG_CATCHUP] = "nothing", [RUNG_REWIND] = "nothing", [RUNG_CLONE] = "everything", [RUNG_DUMP] = "everything"};
+    enum job_rung rung = job->state.rung;
+    if ((job->begun_rungs & 1U << rung) == 0) {
+        job->begun_rungs |= 1U << rung;
+        job_say(job, LOG_LEVEL_INFO, MSG_RESYNC_BACKUP,
+                KVS(KV("rung", job_rung_name(rung)), KV("donor", job->state.donor), KV("copies", copies[rung])));
+    }
 }
 
 bool step_forget_history(struct job *job, struct peer *recipient) {
@@ -90,7 +106,7 @@ bool step_attach(struct job *job, struct peer *recipient, struct peer *primary, 
     job_step(job, "attach");
     job_say(job, LOG_LEVEL_INFO, MSG_RESYNC_TOPOLOGY, KVS(KV("primary", primary->name)));
     AUTO_TEXT char *follow =
-        follow_statement(recipient->session, job->settings, primary->name, primary->port, from->file, from->offset);
+        follow_statement(recipient->session, job->settings, primary->at, from->file, from->offset);
     if (from->file[0] != '\0') {
         job_say(
             job, LOG_LEVEL_INFO, MSG_RESYNC_POSITION,

@@ -51,6 +51,7 @@ void undo_free(struct undo *undo) {
     free(undo->changes);
     free(undo->tables);
     free(undo->format);
+    idle_done(&undo->idle);
     free(undo);
 }
 
@@ -150,6 +151,8 @@ static void add_change(struct undo *undo, const struct binlog_event *event, size
         refuse_table(undo, UNDO_DAMAGED, &of->table);  // changed without a statement that says so
         return;
     }
+    undo->touching += undo->touches ? 0 : 1;
+    undo->touches = true;
     table->inserts += event->type == BINLOG_WRITE_ROWS ? rows : 0;
     table->updates += event->type == BINLOG_UPDATE_ROWS ? rows : 0;
     table->deletes += event->type == BINLOG_DELETE_ROWS ? rows : 0;
@@ -209,12 +212,7 @@ static void first_words(const char *text, size_t length_bytes, char out[STATEMEN
     out[to] = '\0';
 }
 
-static bool starts_with(const char *text, size_t length_bytes, const char *word) {
-    size_t word_bytes = strlen(word);
-    return length_bytes >= word_bytes && memcmp(text, word, word_bytes) == 0;
-}
-
-// What may stand around row events: begin, commit, and savepoints, which change nothing.
+// What may stand around row events, and what changes no data.
 static void feed_query(struct undo *undo, const struct binlog_event *event) {
     const char *text = NULL;
     size_t length_bytes = 0;
@@ -222,13 +220,11 @@ static void feed_query(struct undo *undo, const struct binlog_event *event) {
         refuse(undo, UNDO_DAMAGED, "a query event cannot be read");
         return;
     }
-    bool whole = (length_bytes == 5 && starts_with(text, length_bytes, "BEGIN")) ||
-                 (length_bytes == 6 && starts_with(text, length_bytes, "COMMIT")) ||
-                 starts_with(text, length_bytes, "SAVEPOINT ");
-    if (!whole) {
+    if (!binlog_surrounds(text, length_bytes) && idle_note(&undo->idle, text, length_bytes) == IDLE_NOT) {
         char words[STATEMENT_WORDS_MOST];
         first_words(text, length_bytes, words);
-        refuse(undo, starts_with(text, length_bytes, "XA ") ? UNDO_XA : UNDO_STATEMENT, words);
+        bool xa = length_bytes >= 3 && memcmp(text, "XA ", 3) == 0;
+        refuse(undo, xa ? UNDO_XA : UNDO_STATEMENT, words);
     }
 }
 
@@ -263,6 +259,8 @@ static void feed_other(struct undo *undo, const struct binlog_event *event) {
         case BINLOG_GTID:
         case BINLOG_GTID_TAGGED:
             undo->current_count = 0;
+            undo->transactions++;
+            undo->touches = false;
             return;
         case BINLOG_XID:
         case BINLOG_STOP:
@@ -312,6 +310,10 @@ static void feed_event(struct undo *undo, const unsigned char *bytes, size_t len
 static bool feed_packed(void *arg, const unsigned char *bytes, size_t length_bytes, struct err *err) {
     (void)err;
     struct undo *undo = arg;
+    bool begins = length_bytes > 4 && (bytes[4] == BINLOG_GTID || bytes[4] == BINLOG_GTID_TAGGED);
+    if (begins) {
+        refuse(undo, UNDO_DAMAGED, "a transaction within a transaction");
+    }
     feed_event(undo, bytes, length_bytes, false);
     return undo->verdict == UNDO_POSSIBLE;
 }
@@ -360,6 +362,18 @@ uint64_t undo_rows(const struct undo *undo) {
         rows += undo->tables[i].inserts + undo->tables[i].updates + undo->tables[i].deletes;
     }
     return rows;
+}
+
+uint64_t undo_count(const struct undo *undo) {
+    return undo->transactions;
+}
+
+uint64_t undo_idle(const struct undo *undo) {
+    return undo->transactions > undo->touching ? undo->transactions - undo->touching : 0;
+}
+
+const struct idle_seen *undo_idle_seen(const struct undo *undo) {
+    return &undo->idle;
 }
 
 const unsigned char *undo_format(const struct undo *undo, size_t *ret_bytes) {

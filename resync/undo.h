@@ -4,6 +4,7 @@
 #pragma once
 #include "common/messages.h"
 #include "resync/binlog.h"
+#include "resync/idle.h"
 
 // Why not, with numbers for the log. What speaks against a table has 70 and up: rewind_tables.c.
 #define UNDO_VERDICTS(X)                      \
@@ -41,6 +42,9 @@ struct undo_table {
 };
 size_t undo_tables(const struct undo *undo, const struct undo_table **ret);
 uint64_t undo_rows(const struct undo *undo);
+uint64_t undo_count(const struct undo *undo);  // transactions
+uint64_t undo_idle(const struct undo *undo);   // transactions that touch no row: nothing to undo in them
+const struct idle_seen *undo_idle_seen(const struct undo *undo);  // the statements among them
 
 // The format description, as it was read: a BINLOG session begins with it.
 const unsigned char *undo_format(const struct undo *undo, size_t *ret_bytes);

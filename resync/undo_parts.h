@@ -31,4 +31,7 @@ struct undo {
     size_t change_count, change_room;
     struct undo_table *tables;
     size_t table_count;
+    uint64_t transactions, touching;  // those with rows
+    bool touches;                     // the one being read has
+    struct idle_seen idle;
 };

@@ -25,19 +25,28 @@ enum {
 };
 
 static bool prepare(struct peer *peer) {
-    return peer_exec(peer,
-                     "SET SESSION time_zone = '+00:00', sql_mode = '', transaction_isolation = 'REPEATABLE-READ',"
-                     " show_gipk_in_create_table_and_information_schema = ON, max_execution_time = 600000,"
-                     " wait_timeout = %d",
-                     IDLE_S);
+    return peer_exec(peer, "SET SESSION max_execution_time = 600000, wait_timeout = %d", IDLE_S);
+}
+
+static bool open_one(struct verify *verify, const char *node, enum peer_account account, struct peer *ret) {
+    return peer_open(verify->job, node, account, false, OPEN_WAIT_MS, ret) && prepare(ret);
 }
 
 static bool open_peers(struct verify *verify) {
-    struct job *job = verify->job;
-    return peer_open(job, job->state.node, false, OPEN_WAIT_MS, &verify->here) && prepare(&verify->here) &&
-           peer_open(job, job->state.node, false, OPEN_WAIT_MS, &verify->look_here) && prepare(&verify->look_here) &&
-           peer_open(job, job->primary, false, OPEN_WAIT_MS, &verify->there) && prepare(&verify->there) &&
-           peer_open(job, job->primary, false, OPEN_WAIT_MS, &verify->look_there) && prepare(&verify->look_there);
+    const char *here = verify->job->state.node, *there = verify->job->primary;
+    return open_one(verify, here, PEER_READ, &verify->here) && open_one(verify, here, PEER_READ, &verify->look_here) &&
+           open_one(verify, there, PEER_READ, &verify->there) && open_one(verify, there, PEER_READ, &verify->look_there) &&
+           open_one(verify, here, PEER_LOOK, &verify->looker_here) &&
+           open_one(verify, there, PEER_LOOK, &verify->lock);
+}
+
+static void close_peers(struct verify *verify) {
+    peer_close(&verify->here);
+    peer_close(&verify->there);
+    peer_close(&verify->look_here);
+    peer_close(&verify->look_there);
+    peer_close(&verify->looker_here);
+    peer_close(&verify->lock);
 }
 
 bool verify_wait_for_primary(struct verify *verify, int most_s, char **ret_gtids, bool *ret_there) {
@@ -70,7 +79,7 @@ static bool check_nothing_extra(struct verify *verify, const char *gtids) {
 // *ret_same false: the node was not there in time, or nobody is.
 static bool open_snapshots(struct verify *verify, bool *ret_same) {
     AUTO_TEXT char *gtids = NULL;
-    struct peer *lock = &verify->look_there;
+    struct peer *lock = &verify->lock;
     if (!standstill_begin(verify->job, lock)) {
         return false;
     }
@@ -181,9 +190,6 @@ bool verify_run(struct job *job) {
     ok = ok && open_peers(&verify) && check_servers(&verify) && compare_all(&verify) &&
          verify_definitions(&verify);
     verify_tables_done(&verify);
-    peer_close(&verify.here);
-    peer_close(&verify.there);
-    peer_close(&verify.look_here);
-    peer_close(&verify.look_there);
+    close_peers(&verify);
     return ok;
 }

@@ -76,8 +76,9 @@ static bool compare(struct verify *verify, const char *kind, const struct db_row
 
 static bool compare_kind(struct verify *verify, const struct object_kind *kind) {
     bool here_knows = false, there_knows = false;
-    if (!object_kind_exists(&verify->look_here, kind, &here_knows) ||
-        !object_kind_exists(&verify->look_there, kind, &there_knows)) {
+    struct peer *at_here = kind->by_looker ? &verify->looker_here : &verify->look_here;
+    struct peer *at_there = kind->by_looker ? &verify->lock : &verify->look_there;
+    if (!object_kind_exists(at_here, kind, &here_knows) || !object_kind_exists(at_there, kind, &there_knows)) {
         return false;
     }
     for (unsigned i = 1; here_knows && there_knows && i <= TRIES; i++) {
@@ -85,9 +86,9 @@ static bool compare_kind(struct verify *verify, const struct object_kind *kind) 
         AUTO_ROWS struct db_rows *there = NULL;
         AUTO_TEXT char *gtids = NULL;
         bool near = false;
-        if (!peer_query(&verify->look_there, &there, "%s", kind->compare) ||
+        if (!peer_query(at_there, &there, "%s", kind->compare) ||
             !verify_wait_for_primary(verify, CATCH_UP_S, &gtids, &near) ||
-            !peer_query(&verify->look_here, &here, "%s", kind->compare)) {
+            !peer_query(at_here, &here, "%s", kind->compare)) {
             return false;
         }
         if (compare(verify, kind->name, here, there, i == TRIES)) {
@@ -169,10 +170,6 @@ static bool compare_tables(struct verify *verify, struct peer *of) {
 
 bool verify_definitions(struct verify *verify) {
     job_step(verify->job, "definitions");
-    if (!peer_exec(&verify->look_here, "SET SESSION group_concat_max_len = 1048576") ||
-        !peer_exec(&verify->look_there, "SET SESSION group_concat_max_len = 1048576")) {
-        return false;
-    }
     for (const struct object_kind *kind = object_kinds; kind->name; kind++) {
         if (kind->compare && !compare_kind(verify, kind)) {
             return false;

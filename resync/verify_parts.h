@@ -17,6 +17,8 @@ struct verify {
     struct job *job;
     struct peer here, there;            // in a snapshot of the same moment: `here` is the node, `there` the primary
     struct peer look_here, look_there;  // not in any
+    struct peer lock;                   // at the primary: its read lock, system tables; the others only read
+    struct peer looker_here;            // system tables of the node
     struct verify_table *tables;
     size_t count;
     int64_t round_end_ms;  // the snapshots are given up then: what they keep from being purged must not grow for ever

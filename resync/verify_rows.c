@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "resync/held.h"
 #include "resync/verify_parts.h"
 #include "resync/worker.h"
 
@@ -39,9 +40,17 @@ static bool same(const struct sum *a, const struct sum *b) {
     return a->rows == b->rows && text_equal(a->digest, b->digest) && text_equal(a->second, b->second);
 }
 
+static bool give_back(struct peer *peer) {
+    return held_end(peer) && peer_exec(peer, "ROLLBACK TO SAVEPOINT chunk");
+}
+
 // Gives the locks on the table's definition back at once: no ALTER shall wait for a comparison.
-static enum reading ask(struct peer *peer, const char *sql, struct db_rows **ret) {
+static enum reading ask(struct peer *peer, const char *table, const char *sql, struct db_rows **ret) {
     struct err err = {0};
+    enum held held = held_begin(peer, table);
+    if (held != HELD) {
+        return held == HELD_NOT ? READ_CHANGED : READ_FAILED;
+    }
     if (!db_query(peer->session, CHUNK_TIMEOUT_MS, sql, ret, &err)) {
         bool changed = err.number == ERROR_NO_SCHEMA || err.number == ERROR_NO_COLUMN || err.number == ERROR_NO_TABLE ||
                        err.number == ERROR_NO_INDEX || err.number == ERROR_CHANGED;
@@ -49,14 +58,14 @@ static enum reading ask(struct peer *peer, const char *sql, struct db_rows **ret
             (void)peer_failed(peer, &err);
             return READ_FAILED;
         }
-        return peer_exec(peer, "ROLLBACK TO SAVEPOINT chunk") ? READ_CHANGED : READ_FAILED;
+        return give_back(peer) ? READ_CHANGED : READ_FAILED;
     }
-    return peer_exec(peer, "ROLLBACK TO SAVEPOINT chunk") ? READ : READ_FAILED;
+    return give_back(peer) ? READ : READ_FAILED;
 }
 
-static enum reading read_sum(struct peer *peer, const char *sql, struct sum *ret) {
+static enum reading read_sum(struct peer *peer, const char *table, const char *sql, struct sum *ret) {
     AUTO_ROWS struct db_rows *rows = NULL;
-    enum reading reading = ask(peer, sql, &rows);
+    enum reading reading = ask(peer, table, sql, &rows);
     if (reading == READ) {
         (void)text_to_u64(db_cell(rows, 0, 0, NULL), &ret->rows);
         const char *digest = db_cell(rows, 0, 1, NULL);
@@ -75,8 +84,9 @@ struct look {
 // Both servers' sums of a range.
 static enum reading read_both(const struct look *look, const char *where, struct sum *ret_here, struct sum *ret_there) {
     AUTO_TEXT char *sql = range_sum_sql(look->shape, where);
-    enum reading reading = read_sum(&look->verify->there, sql, ret_there);
-    return reading == READ ? read_sum(&look->verify->here, sql, ret_here) : reading;
+    const char *table = look->shape->name;
+    enum reading reading = read_sum(&look->verify->there, table, sql, ret_there);
+    return reading == READ ? read_sum(&look->verify->here, table, sql, ret_here) : reading;
 }
 
 // The key that is `count` rows behind low on the primary; none (ret->count 0) if there are fewer.
@@ -88,7 +98,7 @@ static enum reading step(const struct look *look, const struct range_bound *low,
     }
     AUTO_TEXT char *sql = range_step_sql(look->shape, low, count);
     AUTO_ROWS struct db_rows *rows = NULL;
-    enum reading reading = ask(&look->verify->there, sql, &rows);
+    enum reading reading = ask(&look->verify->there, look->shape->name, sql, &rows);
     if (reading == READ && db_rows_count(rows) > 0) {
         for (unsigned i = 0; i < look->shape->key_count; i++) {
             ret->values[ret->count++] = mem_text(db_cell(rows, 0, i, NULL));

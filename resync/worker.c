@@ -5,18 +5,15 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/event_row.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "resync/ladder.h"
-#include "resync/peer.h"
 #include "resync/verify.h"
 
 enum {
-    ROW_WAIT_MS = 2000,
     EPOCH_WAIT_MS = 5000,  // a hand-over breaks our sessions first, and is in the hash a moment later
-    ERROR_NO_TABLE = 1146,
-    ERROR_NO_SCHEMA = 1049,
 };
 
 struct worker {
@@ -34,27 +31,19 @@ static bool is_check(const struct job *job) {
 
 // The row of system_events, in the current primary. Failing it does not undo a resync that worked.
 static void record_row(struct job *job, int64_t restored_ms) {
-    AUTO_PEER struct peer primary = {0};
-    char stamp[20];
-    clock_sql(restored_ms, stamp);
+    int primary = settings_node(job->settings, job->primary);
+    struct event_row row = {.type = EVENT_RESYNC, .backup_ms = restored_ms};
+    struct event_row_target target = {.port = primary >= 0 ? job->settings->nodes[primary].port : 0};
+    (void)text_copy(row.primary, sizeof row.primary, job->primary);
+    (void)text_copy(row.replica, sizeof row.replica, job->state.node);
+    (void)text_copy(target.name, sizeof target.name, job->primary);
+    (void)text_copy(target.address, sizeof target.address, primary >= 0 ? node_host(&job->settings->nodes[primary]) : "");
+    (void)text_copy(target.uuid, sizeof target.uuid, job->primary_uuid);
     struct err err = {0};
-    bool ok = false;
-    if (peer_open(job, job->primary, false, ROW_WAIT_MS, &primary)) {
-        AUTO_TEXT char *schema = db_name(job->settings->cluster);
-        AUTO_TEXT char *primary_name = peer_quote(&primary, job->primary);
-        AUTO_TEXT char *node = peer_quote(&primary, job->state.node);
-        ok = db_execf(primary.session, ROW_WAIT_MS, &err,
-                      "INSERT INTO %s.system_events (primary_node, replica_node, last_backup, created_at, event_type)"
-                      " VALUES (%s, %s, '%s', UTC_TIMESTAMP(), 'RESYNC')",
-                      schema, primary_name, node, stamp) ||
-             err.number == ERROR_NO_TABLE || err.number == ERROR_NO_SCHEMA;
+    enum event_row_result result = event_row_write(job->settings, &target, &row, &err);
+    if (result == EVENT_ROW_LATER || result == EVENT_ROW_REFUSED) {
+        job_say(job, LOG_LEVEL_WARN, MSG_RESYNC_NO_ROW, KVS(KV("error", err.text)));
     }
-    if (!ok && job_stopped(job) == STOP_NONE) {
-        char why[NODE_WHY_SIZE];
-        job_say(job, LOG_LEVEL_WARN, MSG_RESYNC_NO_ROW,
-                KVS(KV("error", err.text[0] ? err.text : job_failure_text(job, why, sizeof why))));
-    }
-    job_forgive(job);
 }
 
 // A job that the watcher began by itself answers nobody.
@@ -167,7 +156,7 @@ static void end_failed(struct job *job) {
     end_state(job, JOB_FAILED, why);
     job->state.lasting = job->failure.lasting || job->failure.msg == MSG_RESYNC_DISK_FULL;
     if (is_check(job)) {
-        job_event(job, EVENT_VERIFIED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
+        job_event(job, EVENT_VERIFY_FAILED, SEVERITY_WARNING, 0, MSG_VERIFY_FAILED, KVS(KV("why", why)));
     } else {
         job_event(job, EVENT_RESYNC_FAILED, SEVERITY_ERROR, 0, MSG_RESYNC_FAILED,
                   KVS(KV("step", job->state.step), KV("why", why)));
@@ -194,7 +183,7 @@ static void end_stopped(struct job *job, enum stop_why stop) {
     char why[NODE_WHY_SIZE];
     (void)msg_render(msg, log_lang(), KVS(KV("node", job->state.node)), why, sizeof why);
     end_state(job, JOB_CANCELLED, why);
-    job_event(job, is_check(job) ? EVENT_VERIFIED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, 0, msg, KVS());
+    job_event(job, is_check(job) ? EVENT_VERIFY_FAILED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, 0, msg, KVS());
     answer(job, SEVERITY_WARNING, MSG_RESYNC_COMMAND_FAILED, why);
     if (stop == STOP_CANCEL) {
         job_event(job, EVENT_COMMAND_FINISHED, SEVERITY_INFO, 0, MSG_RESYNC_CANCEL_DONE,

@@ -214,7 +214,8 @@ export function showVerdict(verdict) {
     dead?.loses && el("p", { class: "quiet" }, dead.loses.says),
     dead?.takes && el("p", { class: "quiet" }, dead.takes.says),
     candidates.length > 0 && el("p", { class: "quiet" }, t("if_died")),
-    candidates.length > 0 && el("ul", {}, candidates.map((one) => el("li", { class: one.able ? null : "trouble" }, `${one.says} (${lacks(one)})`))),
+    candidates.length > 0 && el("ul", {}, candidates.map((one) => el("li", { class: one.able ? null : "trouble" }, `${one.says} (${lacks(one)})`,
+      one.lacks && one.lacks !== one.says && el("span", { class: "trouble" }, ` ${one.lacks}`)))),
     el("p", { class: "quiet" }, t("seen_from")),
     el("ul", { class: "facts" }, verdict.facts.flatMap((fact) => factLines(fact, verdict.primary))),
   ].filter(Boolean));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The scripts of tests/contract prove something about Relevo only while they send what the watcher sends. Looks up each of
-their statements, word for word, in the string constants of watcher/*.c, common/follow.c and resync/steps.c: what printf
+their statements, word for word, in the string constants of watcher/*.c, common/event_row.c, common/follow.c and resync/steps.c: what printf
 puts in (%s, %llu) may be anything. Also: each name in brackets is one of statements.sql, and each of those is used.
 
 Prints what is wrong, one line each, and ends with 1.
@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from lib.contract_script import SCRIPTS, script_steps, statements  # noqa: E402
 
-SOURCES = [*sorted((ROOT / "watcher").glob("*.c")), ROOT / "common/follow.c", ROOT / "resync/steps.c"]
+SOURCES = [*sorted((ROOT / "watcher").glob("*.c")), ROOT / "common/event_row.c", ROOT / "common/follow.c", ROOT / "resync/steps.c"]
 MACROS = {"REBUILD_SCHEMA": '"relevo_rebuild"',
           "LICENSED_SQL": '"UTC_TIMESTAMP(6) >= @relevo_since AND UTC_TIMESTAMP(6) <= @relevo_until"'}
 WORLD = re.compile(r"SET SESSION timestamp = .*")  # what befalls a server: its clock is set

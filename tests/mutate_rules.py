@@ -27,9 +27,10 @@ TIMEOUT_S = 240
 POLICY = "watcher/policy.c"
 TESTS = {
     POLICY: ["test_policy", "test_policy_sweep", "test_stories"],
-    "watcher/assess.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
+    "watcher/assess.c": ["test_assess_rows", "test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_record", "test_stories"],
     "watcher/assess_memory.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes", "test_assess_sync", "test_assess_vouch", "test_record", "test_stories"],
     "watcher/assess_node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
+    "watcher/assess_rows.c": ["test_assess_rows"],
     "watcher/assess_sync.c": ["test_assess_sync", "test_assess_vouch"],
     "common/node.c": ["test_assess", "test_assess_witness", "test_assess_candidates", "test_assess_nodes"],
     "watcher/flags.c": ["test_flags"],
@@ -49,13 +50,14 @@ GUARDS = {
         ("it->offline_mode || it->half_rebuilt ||", "it->half_rebuilt ||"),
         (" || text_equal(it->uuid, view->in->state->primary_uuid)) {", ") {"),
         ("view->memory->nodes[node].forked_ms || text_equal(it->uuid", "text_equal(it->uuid"),
-        ("    if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {\n"
+        ("    if (told && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {\n"
          "        return true;  // also one that was to be opened, and showed this only when it had applied what it received\n    }\n", ""),
         ("it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)", "it->epoch < view->facts.reign_since"),
         ("text_equal(memory->reign_uuid, state->primary_uuid) &&\n                   (state", "(state"),
         ("(state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1)", "true"),
         ("(state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1)", "state->epoch == memory->reign_epoch"),
-        ("if (it->relevo_known && it->epoch <", "if (it->epoch <"),
+        ("if (told && it->epoch <", "if (it->epoch <"),
+        ("bool told = it->relevo_known || it->rows_absent;", "bool told = it->relevo_known;"),
         # who holds others under the same numbers
         ("|| primary->read_only || !it->relevo_known ||", "|| !it->relevo_known ||"),
         ("!it->relevo_known || !primary->relevo_known)", "!it->relevo_known)"),
@@ -206,7 +208,8 @@ GUARDS = {
         ("facts->quorum = view->in->count - view->in->acks;", "facts->quorum = view->in->count - view->in->acks + 1;"),
         ("bool strict = primary->semisync.source_strict &&", "bool strict ="),
         ("recorded(view) && since && let_through ?", "let_through ?"),
-        (" && (!primary->relevo_known || primary->epoch_sync);", ";"),
+        (" && (!told || primary->epoch_sync);", ";"),
+        ("bool told = primary->relevo_known && primary->epoch == view->in->state->epoch;", "bool told = primary->relevo_known;"),
         ("bool let_through = memory->unacked_known &&", "bool let_through ="),
         ("    memory->unacked_known &= same_life;\n", ""),
         ("    memory->unacked_known |= since;\n", "    memory->unacked_known = true;\n"),
@@ -224,6 +227,25 @@ GUARDS = {
         ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {",
          "!it->super_read_only || assess_job_on(view, node)) {"),
         ("!it->read_only || !it->super_read_only || assess_job_on(view, node)) {", "!it->read_only || !it->super_read_only) {"),
+    ],
+    "watcher/assess_rows.c": [
+        ("!primary->relevo_known && !primary->rows_absent", "!primary->relevo_known"),
+        ("    if (primary->epoch > state->epoch) {\n        return ROWS_NONE;", "    if (false) {\n        return ROWS_NONE;"),
+        ("newest && *primary->epoch_uuid && !text_equal(", "*primary->epoch_uuid && !text_equal("),
+        ("newest && !primary->beat_absent ? ROWS_KEPT", "newest ? ROWS_KEPT"),
+        ("!assess_follows_primary(view, i) ||\n", "\n"),
+        ("!it->rows_new || !it->relevo_known ||", "!it->relevo_known ||"),
+        ("!it->relevo_known || it->epoch != view->in->state->epoch)", "!it->relevo_known)"),
+        ("it->heartbeat_ms > view->memory->rows_wall_ms || gtid_subset(", "gtid_subset("),
+        ("it->heartbeat_ms > view->memory->rows_wall_ms ||", "it->heartbeat_ms > 0 ||"),
+        (" || gtid_subset(primary->executed, it->executed)) {", ") {"),
+        ("view->facts.view == PRIMARY_OPEN ? assess_seen", "view->facts.primary >= 0 ? assess_seen"),
+        ("if (!it || view->in->state->epoch == 0) {", "if (!it) {"),
+        ("        memory->rows = ROWS_NONE;\n", ""),
+        ("if (it->rows_new || unread) {", "if (true) {"),
+        ("surely && memory->rows == ROWS_LOST && alone(view, it)", "memory->rows == ROWS_LOST && alone(view, it)"),
+        ("view->facts.rows = !surely", "view->facts.rows = false"),
+        ("memory->rows_alone |= surely", "memory->rows_alone = surely"),
     ],
     "watcher/flags.c": [
         ("return count >= watcher->settings->failover_limit && newest_ms", "return newest_ms"),
@@ -307,7 +329,7 @@ def rows_of(text):
 def policy_mutants(text):
     for number, row in rows_of(text):
         yield f"rule {number}", text.replace(row, "")
-        for column in re.finditer(r",\s*\.(yes|no|view|witness|candidate|election|sync|standing|fit) = ([^,}]+)", row):
+        for column in re.finditer(r",\s*\.(yes|no|view|witness|candidate|election|sync|standing|fit|rows) = ([^,}]+)", row):
             name, value = column.group(1), column.group(2)
             yield f"rule {number} without {name}", text.replace(row, row.replace(column.group(0), ""))
             values = [v.strip() for v in value.split("|")]

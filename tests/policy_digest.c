@@ -44,6 +44,14 @@ int main(void) {
         for (unsigned i = 0; i < PRIMARY_VIEW_COUNT * STANDING_COUNT * FIT_COUNT; i++) {
             digest = mix_node(digest, i % PRIMARY_VIEW_COUNT, SYNC_NONE, i / PRIMARY_VIEW_COUNT, flags);
         }
+        for (unsigned i = 0; i < ROWS_VIEW_COUNT * SYNC_COUNT * PRIMARY_VIEW_COUNT; i++) {  // of the primary's rows alone
+            const struct facts facts = {.view = i / ROWS_VIEW_COUNT / SYNC_COUNT,
+                                        .sync = i / ROWS_VIEW_COUNT % SYNC_COUNT,
+                                        .rows = i % ROWS_VIEW_COUNT,
+                                        .nodes = {{.standing = STANDING_PRIMARY}, {.standing = STANDING_STREAMING}}};
+            digest = mix(mix(digest, policy_node(PHASE_NORMAL, &facts, 0, flags)),
+                         policy_node(PHASE_NORMAL, &facts, 1, flags));
+        }
         for (unsigned i = 0; i < SYNC_COUNT * STANDING_COUNT * FIT_COUNT; i++) {  // only an open primary is in step or not
             digest = mix_node(digest, PRIMARY_OPEN, i % SYNC_COUNT, i / SYNC_COUNT, flags);
         }

@@ -46,7 +46,6 @@ fi
 
 if [[ ${1:-} == --bench ]]; then
     shift
-    variant release services
     knobs=()
     for name in KILLS STOPS PAUSES SCRIPTED MODE MEGABYTES RUNS CLONES POOL_MB COPY_MB COPY_RUNS ONLY; do
         if [[ -n ${!name:-} ]]; then knobs+=("$name=${!name}"); fi

@@ -85,6 +85,9 @@ static void perform(const struct act_context *context, const struct act_request 
         case ACT_FORGET:
             act_forget(context, request, outcome);
             return;
+        case ACT_RESTORE:
+            act_restore(context, request, outcome);
+            return;
         case ACT_NONE:
         case ACT_RESYNC:
         case ACT_ALARM:
@@ -124,6 +127,7 @@ static void *run(void *arg) {
             perform(&actor->context, &outcome.request, &outcome);
         }
         outcome.took_ms = clock_mono_ms() - began_ms;
+        outcome.err = outcome.ok ? (struct err){0} : outcome.err;  // of a step that another way was found around
 
         pthread_mutex_lock(&actor->lock);
         actor->outcome = outcome;

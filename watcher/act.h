@@ -22,6 +22,7 @@ struct act_request {
     uint64_t old_epoch;       // of the reign until now, the newest that is known
     uint64_t since;           // the first of those that the target must know of, to take over (facts.reign_since)
     uint64_t epoch;           // of the new reign
+    int reign_rule;           // ACT_RESTORE: by which rule the reign began whose row is written again
     bool forced;              // an operator accepts the loss
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none
     int64_t boots[NODE_MAX];  // ... and in which life of its server each vouched, 0: it does not

@@ -2,6 +2,8 @@
 // which gets its epoch row), fence it, or make it forget the source that it followed.
 #include "watcher/act_steps.h"
 
+#include "common/clock.h"
+
 // The recorded primary may have come back with less than it had (rule 169).
 static bool lost_nothing(const struct act_context *context, const struct act_request *request,
                          struct db_session *session, struct err *err) {
@@ -41,6 +43,13 @@ void act_fence(const struct act_context *context, const struct act_request *requ
                   (lossless ? step_fence_waiting(context, request, session, &outcome->err)
                             : step_fence(context, request->target, request->target_uuid, request->old_epoch, session,
                                          &outcome->err));
+}
+
+void act_restore(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
+    AUTO_SESSION struct db_session *session = NULL;
+    int64_t since_ms = clock_mono_ms();
+    outcome->ok = step_open(context, request->target, request->target_uuid, &session, &outcome->err) &&
+                  step_timed(outcome, "write", &since_ms, step_restore_reign(context, session, request, &outcome->err));
 }
 
 void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

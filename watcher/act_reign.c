@@ -23,7 +23,7 @@ static const char heartbeat_table_sql[] =
 static bool ensure_tables(const struct act_context *context, int target, struct db_session *session, struct err *err) {
     AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)target);
     AUTO_TEXT char *found = NULL;
-    if (newest && newest->relevo_known) {
+    if (newest && newest->relevo_known && !newest->beat_absent) {
         return true;  // it has been read from them
     }
     if (!db_value(session, STATEMENT_MS,
@@ -147,6 +147,30 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     }
     (void)err_wrap(err, "opening %s", settings->nodes[request->target].name);
     return reign;
+}
+
+bool step_restore_reign(const struct act_context *context, struct db_session *session,
+                        const struct act_request *request, struct err *err) {
+    AUTO_TEXT char *open = NULL;
+    AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
+    // On a node that was closed meanwhile super_read_only refuses what makes the tables.
+    if (!still_leads(context, err) || !db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only + 0", &open, err) ||
+        !(text_equal(open, "0") || err_set(err, ERR_CONFLICT, 0, "it takes no writes")) ||
+        !ensure_tables(context, request->target, session, err) || !step_license(session, err) ||
+        !still_leads(context, err) ||
+        !db_execf(session, STATEMENT_MS, err,
+                  "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why)"
+                  " SELECT %llu, '%s', @@GLOBAL.server_uuid, 0, %d, %s FROM DUAL"
+                  " WHERE " LICENSED_SQL " AND @@GLOBAL.read_only = 0"
+                  " AND NOT EXISTS (SELECT 1 FROM relevo.epoch WHERE epoch >= %llu) AND NOT EXISTS"
+                  " (SELECT 1 FROM performance_schema.replication_connection_configuration"
+                  " WHERE CHANNEL_NAME = '' AND HOST <> '')",
+                  (unsigned long long)request->epoch, context->settings->nodes[request->target].name,
+                  request->reign_rule, why, (unsigned long long)request->epoch)) {
+        return false;
+    }
+    return db_affected(session) == 1 ||
+           err_set(err, ERR_CONFLICT, 0, "it is closed, follows another node, knows of a newer reign, or was too slow");
 }
 
 // It is still the primary that it was before we closed it: nobody has begun a newer reign that it knows of, and nobody

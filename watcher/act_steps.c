@@ -289,7 +289,7 @@ bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeou
 
 bool step_follow(const struct act_context *context, struct db_session *session, int source, struct err *err) {
     const struct node_address *address = &context->settings->nodes[source];
-    AUTO_TEXT char *statement = follow_statement(session, context->settings, address->name, address->port, NULL, 0);
+    AUTO_TEXT char *statement = follow_statement(session, context->settings, address, NULL, 0);
     bool lossless = context->settings->mode == MODE_LOSSLESS;
     return (!lossless || step_suit(session, err)) && step_forget_source(session, err) &&
            db_exec(session, STATEMENT_MS, statement, err) && db_exec(session, STOP_MS, "START REPLICA", err);

@@ -55,6 +55,12 @@ enum { LICENCE_MS = 2500 };
 // time, which goes back in autumn.
 bool step_license(struct db_session *session, struct err *err);
 
+// Writes the row of the reign that goes on, which somebody removed, on its open primary, with the tables if they are gone.
+// The binlog carries both to the replicas. Refused by the node itself if it is closed, knows of that reign or a newer one,
+// follows another node, or the licence ran out.
+bool step_restore_reign(const struct act_context *context, struct db_session *session,
+                        const struct act_request *request, struct err *err);
+
 // From here on the node takes and acknowledges nothing more from its source. *ret_busy: the receiver hangs in an
 // attempt to connect (to a frozen host, for seconds) and will end without asking for anything when that attempt does.
 // *session: a new one, or NULL, if the stop did not return at once.
@@ -118,6 +124,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
 void act_switchover(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
 void act_fence(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
 void act_forget(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
+void act_restore(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
 void act_sync(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
 void act_unsync(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);
 void act_suit(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome);

@@ -17,6 +17,13 @@ static void undo(const struct act_context *context, const struct act_request *re
         (void)text_format(outcome->note, sizeof outcome->note, "%s takes writes again", name);
         return;
     }
+    AUTO_TEXT char *closed = NULL;
+    struct err ignored = {0};
+    bool asked = db_value(old, STATEMENT_WITHIN_MS, "SELECT @@GLOBAL.read_only + 0", &closed, &ignored);
+    if (asked && text_equal(closed, "0")) {
+        (void)text_format(outcome->note, sizeof outcome->note, "%s was not closed and goes on taking writes", name);
+        return;
+    }
     (void)text_format(outcome->note, sizeof outcome->note, "%s stays closed until it is reopened: %s", name, err.text);
 }
 

@@ -131,7 +131,7 @@ static bool eligible(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
     if (!it || !assess_up(view, node) || node == view->facts.primary || !it->read_only || !it->gtid_on ||
         assess_job_on(view, node) || it->offline_mode || it->half_rebuilt || gtid_empty(it->executed) ||
-        view->memory->nodes[node].forked_ms || text_equal(it->uuid, view->in->state->primary_uuid)) {
+        view->memory->nodes[node].forked_ms || (view->in->asks && view->memory->nodes[node].foreign) || text_equal(it->uuid, view->in->state->primary_uuid)) {
         return false;
     }
     return node == view->in->intent ||
@@ -142,7 +142,8 @@ static bool eligible(const struct view *view, int node) {
 // a whole reign: without its first row nobody can tell whether what it holds is what that primary held (judge_fork).
 static bool stale(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
-    if (it->relevo_known && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
+    bool told = it->relevo_known || it->rows_absent;
+    if (told && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {
         return true;  // also one that was to be opened, and showed this only when it had applied what it received
     }
     if (node == view->in->intent) {
@@ -170,6 +171,7 @@ static void judge_candidates(struct view *view) {
         enum candidate grade = it->applier_errno ? CANDIDATE_BROKEN
                                : stale(view, i)  ? CANDIDATE_STALE
                                                  : assess_proof(view, i);
+        facts->nodes[i].stale = grade == CANDIDATE_STALE;
         int rank = grade != CANDIDATE_READY                              ? 0
                    : i == view->in->intent                               ? 3
                    : text_equal(view->in->names[i], view->in->preferred) ? 2
@@ -230,6 +232,11 @@ static bool twin_of_another(const struct view *view, int node) {
     return false;
 }
 
+// What it holds and nobody else made may be worth nothing, or all: a person says.
+static bool errant(const struct view *view, int node) {
+    return view->in->asks && view->memory->nodes[node].foreign > 0 && assess_follows_primary(view, node);
+}
+
 static enum standing judge_standing(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
     if (node == view->facts.primary) {
@@ -251,7 +258,10 @@ static enum standing judge_standing(const struct view *view, int node) {
     if (!it->super_read_only) {
         return STANDING_LOOSE;
     }
-    if (!assess_follows_primary(view, node) || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
+    if (errant(view, node) && it->receiver != THREAD_OFF && it->applier == THREAD_ON && !it->applier_errno) {
+        return STANDING_ERRANT;
+    }
+    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
         it->half_rebuilt) {
         return STANDING_ADRIFT;  // offline without a job, or marked: a copy into it was left half-way
     }
@@ -281,17 +291,6 @@ static int64_t judge_lag(const struct view *view, int node) {
     return it->heartbeat_ms >= primary->heartbeat_ms || lag_ms < 0 ? 0 : lag_ms;
 }
 
-struct foreign {
-    const char *primary_uuid;
-    uint64_t count;
-};
-
-static void count_foreign(void *arg, const char *uuid, const char *tag, uint64_t first, uint64_t last) {
-    struct foreign *foreign = arg;
-    (void)tag;
-    foreign->count += text_equal(uuid, foreign->primary_uuid) ? 0 : last - first + 1;
-}
-
 // What it holds and the primary lacks. Of the primary's own making there may be some that it made since it was asked;
 // of anybody else's it takes none once it is open.
 static void judge_divergence(struct view *view, int node) {
@@ -306,9 +305,7 @@ static void judge_divergence(struct view *view, int node) {
         memory->diverged = gtid_count(extra);
     }
     if (!primary->read_only) {
-        struct foreign foreign = {.primary_uuid = primary->uuid};
-        gtid_each(extra, count_foreign, &foreign);
-        memory->foreign = foreign.count;
+        memory->foreign = assess_foreign(extra, primary->uuid);
     }
 }
 
@@ -397,6 +394,10 @@ static uint64_t remember_reign(struct memory *memory, const struct cluster_state
     bool goes_on = text_equal(memory->reign_uuid, state->primary_uuid) &&
                    (state->epoch == memory->reign_epoch || state->epoch == memory->reign_epoch + 1);
     memory->reign_since = goes_on ? memory->reign_since : state->epoch;
+    if (memory->reign_epoch != state->epoch) {
+        memory->reign_rule = 0;
+        memory->rows = ROWS_NONE;
+    }
     memory->reign_epoch = state->epoch;
     (void)text_copy(memory->reign_uuid, sizeof memory->reign_uuid, state->primary_uuid);
     return memory->reign_since;
@@ -425,6 +426,7 @@ struct facts assess(struct memory *memory, const struct assess_input *in) {
     view.facts.witness = judge_witnesses(&view);
     assess_vouchers(&view);
     assess_sync(&view);
+    assess_rows(&view);
     judge_candidates(&view);
     judge_election(&view);
     return view.facts;

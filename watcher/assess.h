@@ -29,6 +29,7 @@
     X(CANDIDATE_BROKEN, "broken")     /* its applier stopped with an error */               \
     X(CANDIDATE_STALE, "stale")       /* it lost the stream long before the primary died */ \
     X(CANDIDATE_UNSYNCED, "unsynced") /* lossless: the primary may have gone on alone */    \
+    X(CANDIDATE_UNABLE, "unable")     /* forecast only: our account there lacks a login or a privilege */ \
     X(CANDIDATE_UNPROVEN, "unproven") /* lossless: too few vouch that they hold all that was acknowledged */
 
 #define PRIMARY_VIEWS(X)                                                                \
@@ -65,6 +66,7 @@
     X(STANDING_STREAMING, "streaming") /* receives from the primary and applies */             \
     X(STANDING_RETRYING, "retrying")   /* lost the primary a moment ago, MySQL retries */      \
     X(STANDING_FORKED, "forked")       /* holds other transactions under the same GTIDs */     \
+    X(STANDING_ERRANT, "errant")       /* streams, holds more than the primary, and no copy is made unasked */ \
     X(STANDING_ADRIFT, "adrift")       /* does not follow the primary */
 
 // Lossless mode: does the open primary wait for acknowledgements, and is that what is recorded?
@@ -84,7 +86,17 @@
     X(FIT_WRONG, "wrong")   /* a replica that would wait, or does not acknowledge */ \
     X(FIT_ABSENT, "absent") /* the plugins are missing */
 
+// Does the open primary still have the row of its reign? A user may empty the tables, drop them, or restore old ones.
+#define ROWS_VIEWS(X)                                                               \
+    X(ROWS_NONE, "none") /* no open primary to look at, or too early to say */      \
+    X(ROWS_KEPT, "kept")                                                            \
+    X(ROWS_LOST, "lost")     /* a table or the row is gone, as all hear who follow */ \
+    X(ROWS_ALONE, "alone")   /* gone there alone: those who follow still have it */ \
+    X(ROWS_OTHER, "other")   /* the row of that epoch names another server */       \
+    X(ROWS_UNREAD, "unread") /* nobody can read it for a while */
+
 #define X(id, name) id,
+enum rows_view { ROWS_VIEWS(X) ROWS_VIEW_COUNT };
 enum sync_view { SYNCS(X) SYNC_COUNT };
 enum fit { FITS(X) FIT_COUNT };
 enum reach { REACHES(X) REACH_COUNT };
@@ -102,6 +114,7 @@ const char *election_name(enum election election);
 const char *standing_name(enum standing standing);
 const char *sync_view_name(enum sync_view sync);
 const char *fit_name(enum fit fit);
+const char *rows_view_name(enum rows_view rows);
 
 enum {
     ASKING_GAP_MS = 2500,         // no probe takes as long, nor a pause between two: we were frozen, or starved
@@ -112,6 +125,10 @@ enum {
     RETRY_PATIENCE_MS = 8000,     // MySQL reconnects by itself; past this it is adrift
     SHUT_PATIENCE_MS = 1000,      // a primary that closed and does not stop within this is opened again
     FORK_PATIENCE_MS = 3000,      // rows of relevo.epoch that differ for less are being edited by somebody
+    // A row that is gone for less may be on its way, or being restored by somebody. And a heartbeat has come through, if
+    // the replicas still have the row because it is gone on the primary alone.
+    ROWS_PATIENCE_MS = 2500,
+    UNREAD_PATIENCE_MS = 10000,   // ... and a table that cannot be read is locked for a moment
     RECORD_OLD_MS = 15000,  // lossless: a state hash that nobody has written for this long may have missed an opening
     UNRECORDED_MS = 30000,  // ... and none goes unrecorded before Redis has been away for this long
 };
@@ -156,6 +173,11 @@ struct memory {
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
     int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
+    int reign_rule;          // by which rule the newest reign began, 0: nobody has read it yet
+    enum rows_view rows;     // of the open primary, as looked at last; LOST for ALONE too
+    bool rows_alone;         // ... though those who follow have heard all that it did since
+    int64_t rows_ms, rows_last_ms;  // first and last look that found them so
+    int64_t rows_wall_ms;           // wall time of the first
 };
 
 struct node_facts {
@@ -164,6 +186,7 @@ struct node_facts {
     bool open;          // answers and read_only is OFF
     int64_t lag_ms;     // -1: unknown
     uint64_t diverged;  // transactions that the primary lacks
+    bool stale;         // as a candidate it would lack data, or a whole reign
     bool doubted;       // what it holds may be other than its GTIDs say
     bool told;          // it answers, and of which reigns it knows
     int64_t steady_ms;  // how long it has streamed without lag
@@ -190,6 +213,7 @@ struct facts {
     bool any_job;
     bool all_told;         // every node has told of which reigns it knows
     enum sync_view sync;
+    enum rows_view rows;
     uint64_t let_through;  // commits that nobody acknowledged and whose clients were told, since the look before
     int vouching;  // nodes that vouch
     int quorum;    // ... of which so many must be stopped and asked before one is opened; 0 in async mode
@@ -200,6 +224,11 @@ struct facts {
 // Who is recorded as primary: the newest of the state hash and the relevo.epoch rows of all nodes that answer. Changes
 // *state (epoch, primary, primary_uuid) and returns true if a row is newer than the hash: Redis lost its memory.
 bool assess_record(struct cluster_state *state, struct observation *const observations[], int count);
+
+// A server is known by its uuid. If it bears another name now than the record says, the record takes that name: true. Not
+// while the old name may still be its own, nor if several servers have that uuid.
+bool assess_rename(struct cluster_state *state, struct observation *const observations[],
+                   const char (*names)[NODE_NAME_SIZE], int count);
 
 struct assess_input {
     int64_t now_ms;
@@ -213,6 +242,7 @@ struct assess_input {
     int acks;               // a commit waits for so many, 0 in async mode
     int64_t sync_ms;        // since when we know that acknowledgements are waited for
     bool leaving;           // the mode was lossless and is async now
+    bool asks;              // a node that holds more than the primary is not copied over unless a person says so
     bool sync_rests;        // the last attempt to change that failed a moment ago
 };
 

@@ -12,6 +12,7 @@ static const char *const election_names[] = {ELECTIONS(X)};
 static const char *const standing_names[] = {STANDINGS(X)};
 static const char *const sync_names[] = {SYNCS(X)};
 static const char *const fit_names[] = {FITS(X)};
+static const char *const rows_names[] = {ROWS_VIEWS(X)};
 #undef X
 
 const char *reach_name(enum reach reach) {
@@ -42,6 +43,10 @@ const char *sync_view_name(enum sync_view sync) {
 }
 const char *fit_name(enum fit fit) {
     return fit < FIT_COUNT ? fit_names[fit] : "?";
+}
+
+const char *rows_view_name(enum rows_view rows) {
+    return rows < ROWS_VIEW_COUNT ? rows_names[rows] : "?";
 }
 
 static void remember_stream(struct node_memory *memory, const struct observation *seen_now) {
@@ -149,6 +154,24 @@ bool assess_record(struct cluster_state *state, struct observation *const observ
     return newer;
 }
 
+bool assess_rename(struct cluster_state *state, struct observation *const observations[],
+                   const char (*names)[NODE_NAME_SIZE], int count) {
+    int bearer = -1;
+    for (int i = 0; i < count && *state->primary_uuid; i++) {
+        const struct observation *it = observations[i];
+        bool answers = it && it->outcome == PROBE_OK;
+        bool same = answers && text_equal(it->uuid, state->primary_uuid);
+        if ((text_equal(names[i], state->primary) && (!answers || same)) || (same && bearer >= 0)) {
+            return false;
+        }
+        bearer = same ? i : bearer;
+    }
+    if (bearer >= 0) {
+        (void)text_copy(state->primary, sizeof state->primary, names[bearer]);
+    }
+    return bearer >= 0;
+}
+
 // A wall time of the past on our monotonic clock; never 0, which means "never".
 static int64_t aged(int64_t then_wall_ms, int64_t now_ms, int64_t now_wall_ms) {
     int64_t then_ms = now_ms - (now_wall_ms - then_wall_ms);
@@ -158,6 +181,18 @@ static int64_t aged(int64_t then_wall_ms, int64_t now_ms, int64_t now_wall_ms) {
 bool assess_record_is_old(const struct cluster_state *state, int64_t now_wall_ms) {
     return state->epoch > 0 && (state->updated_ms > now_wall_ms ||
                                 now_wall_ms - state->updated_ms > RECORD_OLD_MS);  // a clock may have jumped
+}
+
+// Of what the node held, neither the primary had it nor did it make it: as the hash knows it, should that one be gone.
+static uint64_t foreign_of(const struct node_state *node, const struct cluster_state *state) {
+    const struct node_state *primary = state_node(state, state->primary);
+    AUTO_GTID struct gtid_set *had = gtid_parse(primary && primary != node ? primary->gtid_executed : NULL, NULL);
+    AUTO_GTID struct gtid_set *held = gtid_parse(node->gtid_executed, NULL);
+    if (!had || !held || gtid_empty(had)) {
+        return 0;
+    }
+    AUTO_GTID struct gtid_set *extra = gtid_subtract(held, had);
+    return assess_foreign(extra, state->primary_uuid);
 }
 
 void assess_restore(struct memory *memory, const struct cluster_state *state, const char (*names)[NODE_NAME_SIZE],
@@ -178,6 +213,7 @@ void assess_restore(struct memory *memory, const struct cluster_state *state, co
             it->streamed_ms = aged(node->streamed_ms, now_ms, now_wall_ms);
             (void)text_copy(it->source_uuid, sizeof it->source_uuid, state->primary_uuid);
         }
+        it->foreign = it->foreign ? it->foreign : foreign_of(node, state);
         // The same life of the server, with no less in its relay log, if it was seen already.
         bool same = it->boot_s == 0 || (it->boot_s == node->boot_s && it->vouch_received >= node->vouch_received);
         if (it->vouch_epoch == 0 && node->vouch_epoch > 0 && node->boot_s > 0 && same &&

@@ -47,6 +47,23 @@ uint64_t assess_lost_by(const char *uuid, const struct gtid_set *held, const str
     return lost.count;
 }
 
+struct foreign {
+    const char *primary_uuid;
+    uint64_t count;
+};
+
+static void count_foreign(void *arg, const char *uuid, const char *tag, uint64_t first, uint64_t last) {
+    struct foreign *foreign = arg;
+    (void)tag;
+    foreign->count += text_equal(uuid, foreign->primary_uuid) ? 0 : last - first + 1;
+}
+
+uint64_t assess_foreign(const struct gtid_set *extra, const char *primary_uuid) {
+    struct foreign foreign = {.primary_uuid = primary_uuid};
+    gtid_each(extra, count_foreign, &foreign);
+    return foreign.count;
+}
+
 struct gtid_set *assess_holds(const struct observation *it) {
     return gtid_union(it->executed, it->received);  // received is not cumulative, hence the union
 }

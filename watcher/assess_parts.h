@@ -15,6 +15,8 @@ const struct observation *assess_seen(const struct view *view, int node);
 bool assess_up(const struct view *view, int node);
 bool assess_job_on(const struct view *view, int node);
 bool assess_follows_primary(const struct view *view, int node);
+// Of these transactions, how many another than the primary made.
+uint64_t assess_foreign(const struct gtid_set *extra, const char *primary_uuid);
 struct gtid_set *assess_holds(const struct observation *it);
 
 // Takes in the newest observation of a node (NULL: none yet), once.
@@ -29,3 +31,6 @@ void assess_vouchers(struct view *view);
 enum candidate assess_proof(const struct view *view, int node);
 // After the view of the primary and the standings are known.
 void assess_sync(struct view *view);
+
+// assess_rows.c: has the open primary still the row of its reign?
+void assess_rows(struct view *view);

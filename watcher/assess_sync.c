@@ -120,7 +120,8 @@ static enum sync_view judge_sync(struct view *view, const struct observation *pr
     memory->unacked_known &= same_life;
     bool let_through = memory->unacked_known && primary->semisync.unacked > memory->unacked;
     view->facts.let_through = recorded(view) && since && let_through ? primary->semisync.unacked - memory->unacked : 0;
-    bool strict = primary->semisync.source_strict && (!primary->relevo_known || primary->epoch_sync);
+    bool told = primary->relevo_known && primary->epoch == view->in->state->epoch;  // else that row is gone
+    bool strict = primary->semisync.source_strict && (!told || primary->epoch_sync);
     memory->boot_s = primary->boot_s;
     memory->unacked = since ? primary->semisync.unacked : memory->unacked;
     memory->unacked_known |= since;

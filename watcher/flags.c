@@ -11,7 +11,6 @@ enum {
     STEADY_MS = 5000,          // a preferred node streams this long without lag before it gets its place back
     YOUNG_MS = 60000,
     STORE_PATIENCE_MS = 5000,  // at the start: how long the state hash may take before MySQL alone is believed
-    RULE_ASKED_SWITCHOVER = 120,
 };
 
 void remember_failover(struct watcher *watcher) {
@@ -73,7 +72,8 @@ static bool failback_due(const struct watcher *watcher) {
         return false;
     }
     const struct observation *it = watcher->observations[primary];
-    return it && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
+    bool known = it && it->epoch >= watcher->state.epoch;  // else the row is gone, and by which rule the reign began
+    return known && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
            watcher->facts.nodes[node].diverged == 0 && !watcher->facts.nodes[node].doubted;
 }
 
@@ -131,7 +131,8 @@ unsigned flags_now(const struct watcher *watcher) {
            (facts->open_others == 1 ? FLAG_OPEN_OTHER : 0u) | (facts->open_others > 1 ? FLAG_OPEN_MANY : 0u) |
            (watcher->recalled ? FLAG_RECALLED : 0u) | (failover_unfinished(watcher) ? FLAG_INTENT : 0u) |
            (uncertain ? FLAG_UNCERTAIN : 0u) | (facts->ahead_node >= 0 ? FLAG_BEHIND : 0u) |
-           (outlived ? FLAG_OUTLIVED : 0u) | (young(watcher) ? FLAG_YOUNG : 0u) |
+           (outlived ? FLAG_OUTLIVED : 0u) |
+           (watcher->settings->watch_first && !watcher->told_to_begin ? FLAG_HELD : 0u) | (young(watcher) ? FLAG_YOUNG : 0u) |
            (failback_due(watcher) ? FLAG_FAILBACK_DUE : 0u) | watcher->asked.flag |
            (watcher->asked.flag && asked >= 0 && facts->nodes[asked].standing == STANDING_STREAMING &&
                     !facts->nodes[asked].doubted && facts->nodes[asked].lag_ms < SWITCHOVER_LAG_MS

@@ -14,12 +14,10 @@ enum {
     BEAT_MS = 1000,
     WRITE_MS = 1000,
     CONNECT_MS = 1000,
-    ROWS_MAX = 50,
-    MYSQL_FENCED = 1290,  // super_read_only came between the heartbeat and the row
 };
 
 struct target {
-    char name[NODE_NAME_SIZE], address[64], uuid[NODE_UUID_SIZE];
+    char name[NODE_NAME_SIZE], address[NODE_HOST_SIZE], uuid[NODE_UUID_SIZE];
     uint16_t port;
     uint64_t epoch;
 };
@@ -33,8 +31,6 @@ struct journal {
     bool due;  // asked while the thread was at work: it shall not rest before it has looked again
     struct target target;
     struct target newest;  // the last that was somewhere: whom all of the following is about
-    struct journal_row rows[ROWS_MAX];
-    size_t row_count;
     bool tried, counted;
     int64_t left_ms;           // when it was pointed nowhere
     int64_t failing_since_ms;  // monotonic, 0: the last heartbeat went well
@@ -78,7 +74,7 @@ static bool connected(struct journal *journal, const struct target *target, stru
     db_close(journal->session);
     journal->session = NULL;
     journal->looked = false;
-    struct db_login login = {.address = *target->address ? target->address : target->name,
+    struct db_login login = {.address = target->address,
                              .port = target->port,
                              .user = journal->settings->control_user,
                              .password = journal->settings->control_password};
@@ -123,57 +119,6 @@ static bool beat(struct journal *journal, const struct target *target, int64_t n
            takes_writes(journal, target, err);
 }
 
-static void when(int64_t wall_ms, char out[24]) {
-    char text[20];
-    if (wall_ms == 0) {
-        (void)text_copy(out, 24, "NULL");
-        return;
-    }
-    clock_sql(wall_ms, text);
-    (void)text_format(out, 24, "'%s'", text);
-}
-
-static bool write_row(struct journal *journal, const struct target *target, const struct journal_row *row,
-                      struct err *err) {
-    char failover[24], backup[24];
-    when(row->failover_ms, failover);
-    when(row->backup_ms, backup);
-    return db_execf(
-               journal->session, WRITE_MS, err,
-               "INSERT INTO `%s`.system_events (primary_node, replica_node, last_failover, last_backup, event_type)"
-               " SELECT '%s', '%s', %s, %s, '%s' FROM DUAL"
-               " WHERE @@GLOBAL.server_uuid = '%s' AND @@GLOBAL.read_only = 0",
-               journal->settings->cluster, row->primary, row->replica, failover, backup, event_type_name(row->type),
-               target->uuid) &&
-           takes_writes(journal, target, err);
-}
-
-static void drop_first_row(struct journal *journal) {
-    pthread_mutex_lock(&journal->lock);
-    journal->row_count--;
-    memmove(journal->rows, journal->rows + 1, journal->row_count * sizeof *journal->rows);
-    pthread_mutex_unlock(&journal->lock);
-}
-
-static void write_rows(struct journal *journal, const struct target *target, struct err *err) {
-    for (;;) {
-        pthread_mutex_lock(&journal->lock);
-        bool any = journal->row_count > 0;
-        struct journal_row row = journal->rows[0];
-        pthread_mutex_unlock(&journal->lock);
-        if (!any) {
-            return;
-        }
-        if (!write_row(journal, target, &row, err)) {
-            if (err->kind != ERR_FAILED || err->number == MYSQL_FENCED) {
-                return;  // later
-            }
-            // A schema without that table, or one that refuses the row: the events say the same.
-        }
-        drop_first_row(journal);
-    }
-}
-
 static void once(struct journal *journal) {
     pthread_mutex_lock(&journal->lock);
     struct target target = journal->target;
@@ -185,8 +130,6 @@ static void once(struct journal *journal) {
     int64_t now_ms = clock_wall_ms();
     bool ok = connected(journal, &target, &err) && nothing_hangs(journal, &err) && beat(journal, &target, now_ms, &err);
     if (ok) {
-        struct err ignored = {0};
-        write_rows(journal, &target, &ignored);
         count_idle_events(journal, &target);
     }
     pthread_mutex_lock(&journal->lock);
@@ -219,11 +162,7 @@ static void *run(void *arg) {
             (void)pthread_cond_timedwait(&journal->changed, &journal->lock, &until);
         }
     }
-    bool rows_left = journal->row_count > 0;
     pthread_mutex_unlock(&journal->lock);
-    if (rows_left) {
-        once(journal);
-    }
     db_close(journal->session);
     return NULL;
 }
@@ -292,20 +231,9 @@ void journal_point(struct journal *journal, const char *name, const char *addres
     pthread_mutex_unlock(&journal->lock);
 }
 
-void journal_add(struct journal *journal, const struct journal_row *row) {
+unsigned journal_idle_events(struct journal *journal, const char *uuid) {
     pthread_mutex_lock(&journal->lock);
-    if (journal->row_count == ROWS_MAX) {
-        journal->row_count--;
-        memmove(journal->rows, journal->rows + 1, journal->row_count * sizeof *journal->rows);
-    }
-    journal->rows[journal->row_count++] = *row;
-    wake(journal);
-    pthread_mutex_unlock(&journal->lock);
-}
-
-unsigned journal_idle_events(struct journal *journal) {
-    pthread_mutex_lock(&journal->lock);
-    unsigned count = journal->idle_events;
+    unsigned count = text_equal(journal->newest.uuid, uuid) ? journal->idle_events : 0;
     pthread_mutex_unlock(&journal->lock);
     return count;
 }

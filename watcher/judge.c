@@ -175,6 +175,7 @@ static void judge_resync(struct watcher *watcher, const struct command *command)
 
 static void judge_maintenance(struct watcher *watcher, const struct command *command) {
     watcher->state.maintenance = command->on;
+    watcher->told_to_begin |= !command->on;
     accept(watcher, command);
     report_event(watcher, EVENT_MAINTENANCE, SEVERITY_INFO, "", 0,
                  command->on ? MSG_MAINTENANCE_ON : MSG_MAINTENANCE_OFF, KVS(KV("by", command->by)));
@@ -183,6 +184,7 @@ static void judge_maintenance(struct watcher *watcher, const struct command *com
 
 static void judge_ack(struct watcher *watcher, const struct command *command) {
     *watcher->state.failovers = '\0';
+    watcher->told_to_begin = true;
     watcher->cooling_until_ms = 0;
     accept(watcher, command);
     report_event(watcher, EVENT_ACK, SEVERITY_INFO, "", 0, MSG_ACKNOWLEDGED, KVS(KV("by", command->by)));
@@ -235,6 +237,6 @@ void judge_finished(struct watcher *watcher, const struct act_outcome *outcome) 
     report_event(watcher, EVENT_COMMAND_FINISHED, outcome->ok ? SEVERITY_INFO : SEVERITY_WARNING,
                  request->target >= 0 ? watcher->names[request->target] : "", request->rule,
                  outcome->ok ? MSG_COMMAND_FINISHED : MSG_COMMAND_FAILED,
-                 KVS(KV("action", act_name(request->act)), KV("id", request->command_id),
-                     KV("result", outcome->ok ? "ok" : "failed"), KV("reason", outcome->err.text)));
+                 KVS(KV("action", request->act == ACT_PROMOTE ? command_action_name(COMMAND_FAILOVER) : act_name(request->act)),
+                     KV("id", request->command_id), KV("result", outcome->ok ? "ok" : "failed"), KV("reason", outcome->err.text)));
 }

@@ -126,6 +126,7 @@ void obey_decision(struct watcher *watcher, const struct decision *decision) {
         case ACT_SUIT:
         case ACT_FENCE:
         case ACT_FORGET:
+        case ACT_RESTORE:
         case ACT_RESYNC:
         case ACT_ALARM:
         case ACT_COUNT:
@@ -141,7 +142,9 @@ static struct decision repair_of(const struct watcher *watcher, int node) {
 
 static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
-    bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT;
+    bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT ||
+                   decision->act == ACT_RESTORE;
+    int known_rule = watcher->memory.reign_rule;  // unknown: nobody moves the place back by himself
     if (on_node && it && actor_idle(watcher->repairer)) {
         struct act_request request = {.act = decision->act,
                                       .told_as = decision->act,
@@ -150,6 +153,8 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
                                       .target = node,
                                       .old = -1,
                                       .old_epoch = watcher->state.epoch,
+                                      .epoch = watcher->state.epoch,
+                                      .reign_rule = known_rule ? known_rule : RULE_ASKED_SWITCHOVER,
                                       .decided_ms = watcher->now_ms};
         (void)text_copy(request.target_uuid, sizeof request.target_uuid, it->uuid);
         msg_render(decision->why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
@@ -158,10 +163,12 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && jobs_may_queue(watcher, node)) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision->act == ACT_ALARM && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
+    } else if (decision->act == ACT_ALARM && watcher->repairing != node && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
         watcher->alarm_ms[node] = watcher->now_ms;
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
-                     KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary)));
+                     KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
+                         KVI("count", watcher->memory.nodes[node].foreign),
+                         KV("reason", *watcher->rows_reason ? watcher->rows_reason : watcher->state.why)));
     }
 }
 
@@ -174,5 +181,19 @@ void obey_repairs(struct watcher *watcher) {
                 repair(watcher, i, &decision);
             }
         }
+    }
+}
+
+// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is tried.
+void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome) {
+    bool restore = outcome->request.act == ACT_RESTORE;
+    if (restore) {
+        (void)text_copy(watcher->rows_reason, sizeof watcher->rows_reason, outcome->err.text);
+    }
+    if (restore && outcome->ok) {
+        watcher->memory.rows = ROWS_NONE;  // looked at anew
+    }
+    if (!restore || outcome->ok) {
+        report_outcome(watcher, outcome);
     }
 }

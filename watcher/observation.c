@@ -1,8 +1,11 @@
 #include "watcher/observation.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
+#include "common/address.h"
 #include "common/mem.h"
+#include "common/text.h"
 
 bool observation_alive(const struct observation *observation) {
     return probe_answered(observation->outcome);
@@ -34,4 +37,22 @@ void observation_release(struct observation *observation) {
 
 void observation_drop(struct observation **observation) {
     observation_release(*observation);
+}
+
+void observation_name_source(struct observation *observation, const struct settings *settings) {
+    const char *host = observation->source_address;
+    bool addressed = false;
+    observation->source_moved = false;
+    for (size_t i = 0; *host && i < settings->node_count; i++) {
+        const struct node_address *node = &settings->nodes[i];
+        addressed |= node_has_address(node);
+        if (strcasecmp(host, node_source_host(node)) == 0 && observation->source_port == node_source_port(node)) {
+            (void)text_copy(observation->source_host, sizeof observation->source_host, node->name);
+            return;
+        }
+    }
+    observation->source_moved = addressed;
+    if (*host) {
+        address_print(host, observation->source_port, observation->source_host, sizeof observation->source_host);
+    }
 }

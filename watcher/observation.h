@@ -6,6 +6,7 @@
 
 #include "common/gtid.h"
 #include "common/node.h"
+#include "common/settings.h"
 
 #define SEMISYNC_TIMEOUT_MS INT64_C(4294967295)  // the longest that MySQL takes, seven weeks: for ever
 
@@ -46,7 +47,10 @@ struct observation {
     char *received_text;        // owned
 
     enum thread_state receiver, applier;
-    char source_host[NODE_NAME_SIZE];
+    char source_address[NODE_HOST_SIZE];  // as its configuration says, with the next
+    uint16_t source_port;
+    char source_host[NODE_NAME_SIZE];  // the node whose address that is; host:port if it is nobody's
+    bool source_moved;                 // nobody's, though addresses are configured
     char source_uuid[NODE_UUID_SIZE];  // "" until it has connected once
     uint64_t source_heartbeats;        // count received: grows while the source is idle but alive
     bool receiving;  // a transaction is being transferred: until it ends neither of the counts above moves
@@ -60,6 +64,7 @@ struct observation {
 
     bool relevo_known;       // relevo.epoch could be read
     bool rows_absent;        // there is no such table
+    bool beat_absent;        // there is no relevo.heartbeat: the rows were read without it
     enum row_state row_state;  // a row that is being written there may turn up yet
     bool rows_new;           // ... in this look, after all of the above; else what follows is from an earlier one
     int64_t relevo_wall_ms;  // when; the relevo tables are read less often than the rest
@@ -77,6 +82,9 @@ bool observation_alive(const struct observation *observation);  // the server an
 struct observation *observation_new(void);
 struct observation *observation_hold(struct observation *observation);
 void observation_release(struct observation *observation);  // NULL is fine
+
+// Finds out whose address its source is, and fills the two members above.
+void observation_name_source(struct observation *observation, const struct settings *settings);
 
 void observation_drop(struct observation **observation);
 #define AUTO_OBSERVATION __attribute__((cleanup(observation_drop)))

@@ -17,6 +17,7 @@
 enum {
     PROBE_TIMEOUT_MS = 1000,  // an answer later than this is none; silence is judged by the clock, not by this
     CONNECT_TIMEOUT_MS = 1000,
+    ELSEWHERE_TIMEOUT_MS = 200,  // at the other addresses of one that answered before: it is late already
     RELEVO_EVERY_MS = 400,     // the relevo tables change once a second, and by our own hand
     LAST_WORD_MS = 200,        // for an answer that has begun to arrive
     SENTINEL_EVERY_MS = 1000,  // between attempts to place a new one
@@ -26,8 +27,9 @@ enum {
 struct prober {
     struct observe *observe;
     size_t node;
-    char name[NODE_NAME_SIZE];
-    char address[64];  // last tried, numeric
+    const char *host;            // looked up
+    char address[RESOLVE_SIZE];  // numeric; that answered last, or was tried last
+    bool answered;               // ... the former
     uint16_t port;
     pthread_t thread;
     int kick_fd;
@@ -52,7 +54,7 @@ struct observe {
     char id[80];
     pthread_mutex_t lock;  // guards the rest but the probers
     struct observation *latest[NODE_MAX];
-    char answered[NODE_MAX][64];
+    char answered[NODE_MAX][RESOLVE_SIZE];
     char rival[80];  // another watcher, met last
     int64_t met_ms;  // when
     struct prober probers[NODE_MAX];
@@ -135,25 +137,59 @@ static enum probe_outcome meet_others(struct prober *prober, struct err *err) {
     return outcome;
 }
 
+static enum probe_outcome connect_at(struct prober *prober, const char *address, int64_t timeout_ms, struct err *err) {
+    (void)text_copy(prober->address, sizeof prober->address, address);
+    struct db_login login = login_of(prober);
+    login.mark_name = PROBE_MARK;  // the sentinel bears none: it may outlive us by a minute
+    login.mark = prober->observe->id;
+    return db_open(&login, timeout_ms, &prober->session, err);
+}
+
+// Each address that the name has. Where the server answered last is tried first, and what happens there is the
+// evidence: what never led to it proves nothing. Before any answered, all must refuse for the node to refuse.
+static enum probe_outcome connect_somewhere(struct prober *prober, const struct addresses *addresses, struct err *err) {
+    bool known = prober->answered && addresses_have(addresses, prober->address);
+    char first[RESOLVE_SIZE];
+    (void)text_copy(first, sizeof first, known ? prober->address : addresses->text[0]);
+    enum probe_outcome outcome = connect_at(prober, first, CONNECT_TIMEOUT_MS, err);
+    for (size_t i = 0; i < addresses->count && db_elsewhere(outcome); i++) {
+        if (text_equal(addresses->text[i], first)) {
+            continue;
+        }
+        struct err other_err = {0};
+        int64_t timeout_ms = known ? ELSEWHERE_TIMEOUT_MS : CONNECT_TIMEOUT_MS;
+        enum probe_outcome other = connect_at(prober, addresses->text[i], timeout_ms, &other_err);
+        if (!db_elsewhere(other) || (!known && outcome == PROBE_REFUSED)) {
+            outcome = other;
+            *err = other_err;
+        }
+    }
+    if (outcome != PROBE_OK && known) {
+        (void)text_copy(prober->address, sizeof prober->address, first);
+    }
+    prober->answered = known || outcome == PROBE_OK;
+    return outcome;
+}
+
 // Connects to the cached address; the resolver is asked again in the background whenever that fails, because a
 // container that came back may have moved.
 static enum probe_outcome connect_node(struct prober *prober, struct err *err) {
-    char address[64] = "";
-    enum resolve_state known = resolve_get(prober->resolve, address, sizeof address);
+    struct addresses addresses;
+    enum resolve_state known = resolve_get(prober->resolve, &addresses);
     if (known == RESOLVE_GONE) {
         resolve_again(prober->resolve);
-        (void)err_set(err, ERR_GONE, 0, "the name %s does not resolve", prober->name);
+        (void)err_set(err, ERR_GONE, 0, "the name %s does not resolve", prober->host);
         return PROBE_GONE;
     }
     bool doubted = prober->doubt && (known == RESOLVE_PENDING || resolve_over(prober->resolve) < prober->doubt);
-    if (*address == '\0' || doubted) {
+    if (addresses.count == 0 || doubted) {
         resolve_again(prober->resolve);
-        (void)err_set(err, ERR_TIMEOUT, 0, "the name %s is being looked up", prober->name);
+        bool asked = addresses.count == 0 && resolve_over(prober->resolve) > 0;
+        (void)err_set(err, ERR_TIMEOUT, 0, asked ? "no name server knows %s: is it in another network?"
+                                                 : "the name %s is being looked up", prober->host);
         return PROBE_TIMEOUT;
     }
-    (void)text_copy(prober->address, sizeof prober->address, address);
-    struct db_login login = login_of(prober);
-    enum probe_outcome outcome = db_open(&login, CONNECT_TIMEOUT_MS, &prober->session, err);
+    enum probe_outcome outcome = connect_somewhere(prober, &addresses, err);
     if (outcome == PROBE_OK) {
         outcome = meet_others(prober, err);
     }
@@ -164,7 +200,7 @@ static enum probe_outcome connect_node(struct prober *prober, struct err *err) {
     }
     place_sentinel(prober);
     pthread_mutex_lock(&prober->observe->lock);
-    (void)text_copy(prober->observe->answered[prober->node], 64, address);
+    (void)text_copy(prober->observe->answered[prober->node], RESOLVE_SIZE, prober->address);
     pthread_mutex_unlock(&prober->observe->lock);
     return PROBE_OK;
 }
@@ -214,6 +250,7 @@ static void probe(struct prober *prober) {
             drop_session(prober);
             drop_sentinel(prober);
         }
+        observation_name_source(observation, prober->observe->settings);
         read_relevo(prober, observation);
         if (prober->session && !db_alive(prober->session)) {
             drop_session(prober);
@@ -298,10 +335,10 @@ struct observe *observe_start(const struct settings *settings, struct loop *loop
         struct prober *prober = &observe->probers[i];
         prober->observe = observe;
         prober->node = i;
-        (void)text_copy(prober->name, sizeof prober->name, settings->nodes[i].name);
+        prober->host = node_host(&settings->nodes[i]);
         prober->port = settings->nodes[i].port;
         prober->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        prober->resolve = resolve_start(prober->name, kick, prober);
+        prober->resolve = resolve_start(prober->host, kick, prober);
         if (pthread_create(&prober->thread, NULL, run, prober) != 0) {
             mem_no_thread();
         }

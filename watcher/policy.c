@@ -53,7 +53,10 @@ static const struct rule cluster_rules[] = {
      .why = MSG_WHY_STUCK_UNCERTAIN},
     {.id = 128, .yes = FLAG_MAINTENANCE, .view = IN(PRIMARY_OPEN), .sync = IN(SYNC_STUCK), .to = PHASE_FROZEN,
      .act = ACT_UNSYNC, .target = TARGET_PRIMARY, .why = MSG_WHY_SYNC_STUCK},
+    {.id = 129, .yes = FLAG_MAINTENANCE, .view = GONE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE_GONE},
     {.id = 130, .yes = FLAG_MAINTENANCE, .to = PHASE_FROZEN, .why = MSG_WHY_MAINTENANCE},
+
+    {.id = 132, .yes = FLAG_HELD, .view = IN(PRIMARY_NONE), .to = PHASE_FROZEN, .why = MSG_WHY_HELD},
 
     // Nobody is recorded as primary: a new cluster, or Redis and MySQL both forgot.
     {.id = 140, .yes = FLAG_OPEN_MANY, .view = IN(PRIMARY_NONE), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_MANY_OPEN},
@@ -124,6 +127,9 @@ static const struct rule cluster_rules[] = {
      .why = MSG_WHY_CANDIDATE_UNPROVEN},
     {.id = 206, .view = GONE, .candidate = IN(CANDIDATE_BROKEN), .to = PHASE_NO_PRIMARY,
      .why = MSG_WHY_CANDIDATE_BROKEN},
+    // Of the forecast alone: when it comes to it the promotion is tried, for somebody may have mended that.
+    {.id = 207, .view = GONE, .candidate = IN(CANDIDATE_UNABLE), .to = PHASE_NO_PRIMARY,
+     .why = MSG_WHY_CANDIDATE_UNABLE},
     {.id = 208, .view = GONE, .candidate = IN(CANDIDATE_STALE), .to = PHASE_NO_PRIMARY, .why = MSG_WHY_CANDIDATE_STALE},
     // A server that shuts down feeds its replicas to the last: that they still stream is no sign of life.
     {.id = 209, .view = IN(PRIMARY_CLOSING), .witness = IN(WITNESS_LOST) | IN(WITNESS_STREAMS),
@@ -142,6 +148,19 @@ static const struct rule node_rules[] = {
     {.id = 500, .no = FLAG_LEADER, .to = PHASE_STAY},
     {.id = 505, .yes = FLAG_BUSY, .to = PHASE_STAY},
     {.id = 510, .yes = FLAG_MAINTENANCE, .to = PHASE_STAY},
+    // Relevo's tables are in the user's server: somebody emptied them, dropped them or restored old ones. Written again,
+    // but not while a commit would only wait. Whoever cannot says so before somebody is needed in its place.
+    {.id = 514, .no = FLAG_COOLING | FLAG_RECALLED | FLAG_UNCERTAIN, .view = IN(PRIMARY_OPEN), .standing = IN(STANDING_PRIMARY),
+     .sync = IN(SYNC_NONE) | IN(SYNC_ON) | IN(SYNC_OFF) | IN(SYNC_DUE) | IN(SYNC_LOOSE) | IN(SYNC_LEFT), .rows = IN(ROWS_LOST),
+     .to = PHASE_STAY, .act = ACT_RESTORE, .why = MSG_WHY_ROWS_LOST},
+    {.id = 515, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_LOST), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_GONE},
+    {.id = 516, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_ALONE), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_ALONE},
+    {.id = 517, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_OTHER), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_OTHER},
+    {.id = 518, .standing = IN(STANDING_PRIMARY), .rows = IN(ROWS_UNREAD), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ROWS_UNREAD},
     {.id = 520, .standing = IN(STANDING_TWIN), .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_TWIN},
     {.id = 522, .fit = IN(FIT_ABSENT), .to = PHASE_STAY, .act = ACT_ALARM, .why = MSG_WHY_SEMISYNC_ABSENT},
     {.id = 528, .yes = FLAG_OUTLIVED, .no = FLAG_COOLING, .standing = IN(STANDING_OPEN), .view = IN(PRIMARY_CLOSED),
@@ -164,6 +183,8 @@ static const struct rule node_rules[] = {
      .act = ACT_RESYNC, .why = MSG_WHY_ADRIFT},
     {.id = 542, .no = FLAG_COOLING, .standing = IN(STANDING_FORKED), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY,
      .act = ACT_RESYNC, .why = MSG_WHY_FORKED},
+    {.id = 544, .standing = IN(STANDING_ERRANT), .view = IN(PRIMARY_OPEN), .to = PHASE_STAY, .act = ACT_ALARM,
+     .why = MSG_WHY_ERRANT},
 };
 
 // clang-format on
@@ -177,7 +198,8 @@ static bool matches(const struct rule *rule, const struct facts *facts, const st
     return (flags & rule->yes) == rule->yes && (flags & rule->no) == 0 && holds(rule->view, facts->view) &&
            holds(rule->witness, facts->witness) && holds(rule->candidate, facts->candidate) &&
            holds(rule->election, facts->election) && holds(rule->sync, facts->sync) &&
-           holds(rule->standing, node ? node->standing : 0) && holds(rule->fit, node ? node->fit : 0);
+           holds(rule->standing, node ? node->standing : 0) && holds(rule->fit, node ? node->fit : 0) &&
+           holds(rule->rows, facts->rows);
 }
 
 static struct decision decide(const struct rule *rules, size_t count, enum phase phase, const struct facts *facts,

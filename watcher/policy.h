@@ -22,6 +22,7 @@ enum flag {
     FLAG_BEHIND = 1u << 21,        // another node holds what the primary itself made and has lost
     FLAG_YOUNG = 1u << 18,         // the watcher has just started and has not seen the primary up yet
     FLAG_UNCERTAIN = 1u << 17,     // an unfinished opening is recorded and its node cannot be asked
+    FLAG_HELD = 1u << 22,          // nobody is on record yet, and a person shall say first that this may be begun
     FLAG_FAILBACK_DUE = 1u << 11,  // the preferred node has streamed without lag for a while
     FLAG_ASK_SWITCHOVER = 1u << 12,
     FLAG_ASK_FAILOVER = 1u << 13,
@@ -42,6 +43,7 @@ enum flag {
     X(ACT_FENCE, "fence")                                                 \
     X(ACT_SUIT, "suit")     /* semi-sync settings that fit a replica */   \
     X(ACT_FORGET, "forget") /* an old source that a primary still has */  \
+    X(ACT_RESTORE, "restore") /* the row of its reign, on the primary */  \
     X(ACT_RESYNC, "resync") /* queue a job */                             \
     X(ACT_ALARM, "alarm")
 
@@ -64,7 +66,7 @@ enum target {
 struct rule {
     int id;
     unsigned yes, no;                                                  // enum flag
-    unsigned view, witness, candidate, election, standing, sync, fit;  // sets of 1u << value; 0: any
+    unsigned view, witness, candidate, election, standing, sync, fit, rows;  // sets of 1u << value; 0: any
     int to;                                                            // enum phase, PHASE_STAY
     enum act act;
     enum target target;

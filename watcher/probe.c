@@ -18,6 +18,7 @@
     X("@@GLOBAL.gtid_mode", "gtid_mode")                                     \
     X("@@GLOBAL.gtid_executed", "executed")                                  \
     X("c.HOST", "source_host")                                               \
+    X("c.PORT", "source_port")                                               \
     X("s.SOURCE_UUID", "source_uuid")                                        \
     X("s.SERVICE_STATE", "receiver")                                         \
     X("s.RECEIVED_TRANSACTION_SET", "received")                              \
@@ -67,23 +68,23 @@ enum { NO_SUCH_SCHEMA = 1049, NO_SUCH_TABLE = 1146, NO_SUCH_VARIABLE = 1193 /* a
 #define PENDING                                                                                           \
     "(SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_INFO LIKE 'INSERT INTO relevo.epoch%'" \
     " AND PROCESSLIST_USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1))"
-#define RELEVO_COLUMNS(X)                                    \
+#define REIGN_COLUMNS(X)                                     \
     X("e.epoch", "epoch")                                    \
     X("e.rule", "rule")                                      \
     X("e.sync", "sync")                                      \
     X("e.primary_uuid", "primary_uuid")                      \
     X("e.primary_name", "primary_name")                      \
-    X("h.ts_ms", "ts_ms")                                    \
     X("(SELECT " REIGNS_SQL " FROM relevo.epoch)", "reigns") \
     X(PENDING, "pending")                                    \
     X(MARKED, "marked")
-#define RELEVO_TABLES                                                                                                 \
+#define REIGN_TABLES                                                                                                  \
     " FROM (SELECT 1) AS one"                                                                                         \
     " LEFT JOIN (SELECT epoch, rule, sync, primary_uuid, primary_name FROM relevo.epoch ORDER BY epoch DESC LIMIT 1)" \
-    " AS e ON TRUE LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
+    " AS e ON TRUE"
+#define RELEVO_COLUMNS(X) REIGN_COLUMNS(X) X("h.ts_ms", "ts_ms")
+#define RELEVO_TABLES REIGN_TABLES " LEFT JOIN relevo.heartbeat AS h ON h.id = 1"
 // A copy that is half-way may not have those tables yet.
 #define MARK_COLUMNS(X) X(MARKED, "marked")
-#define ANY_COLUMNS(X) X("COUNT(*)", "rows")
 
 struct question {
     const char *sql;
@@ -101,7 +102,7 @@ static const struct question node_question = QUESTION(NODE_COLUMNS, NODE_TABLES)
 static const struct question lossless_question = QUESTION(SEMISYNC_COLUMNS, SEMISYNC_TABLES);
 static const struct question relevo_question = QUESTION(RELEVO_COLUMNS, RELEVO_TABLES);
 static const struct question mark_question = QUESTION(MARK_COLUMNS, "");
-static const struct question any_question = QUESTION(ANY_COLUMNS, " FROM relevo.epoch");
+static const struct question reign_question = QUESTION(REIGN_COLUMNS, REIGN_TABLES);
 
 static bool ask(struct db_session *session, int64_t timeout_ms, const struct question *question, struct db_rows **ret,
                 struct err *err) {
@@ -144,7 +145,9 @@ static bool read_node(const struct db_rows *rows, struct observation *it) {
     it->received = set_of(rows, "received", &it->received_text);
     it->receiver = thread_of(db_cell_named(rows, 0, "source_host") ? db_cell_named(rows, 0, "receiver") : NULL);
     it->applier = thread_of(it->receiver == THREAD_ABSENT ? NULL : db_cell_named(rows, 0, "applier"));
+    copy_of(rows, "source_host", it->source_address, sizeof it->source_address);
     copy_of(rows, "source_host", it->source_host, sizeof it->source_host);
+    it->source_port = (uint16_t)number_of(rows, "source_port");
     copy_of(rows, "source_uuid", it->source_uuid, sizeof it->source_uuid);
     it->source_heartbeats = (uint64_t)number_of(rows, "heartbeats");
     const char *queueing = db_cell_named(rows, 0, "queueing");
@@ -247,12 +250,12 @@ enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, co
     AUTO_TEXT char *name = db_quote(session, id, strlen(id));
     AUTO_TEXT char *find = mem_format(
         "SELECT CAST(v.variable_value AS CHAR) FROM performance_schema.user_variables_by_thread v"
-        " JOIN performance_schema.threads t ON t.thread_id = v.thread_id WHERE v.variable_name = 'relevo_watcher'"
+        " JOIN performance_schema.threads t ON t.thread_id = v.thread_id WHERE v.variable_name = '" PROBE_MARK
+        "'"
         " AND t.processlist_user = SUBSTRING_INDEX(USER(), '@', 1) AND v.variable_value <> %s LIMIT 1",
         name);
     AUTO_ROWS struct db_rows *others = NULL;
-    if (!db_execf(session, timeout_ms, err, "SET @relevo_watcher = %s, SESSION resultset_metadata = NONE", name) ||
-        !db_query(session, timeout_ms, find, &others, err)) {
+    if (!db_query(session, timeout_ms, find, &others, err)) {
         return outcome_of(err);
     }
     (void)text_copy(rival, rival_bytes, db_rows_count(others) > 0 ? db_cell(others, 0, 0, NULL) : "");
@@ -269,16 +272,23 @@ static bool absent(const struct err *err) {
     return err->number == NO_SUCH_TABLE || err->number == NO_SUCH_SCHEMA;
 }
 
-// The other table says nothing of reigns.
-static bool no_epochs(struct db_session *session, int64_t timeout_ms) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    struct err err = {0};
-    return !ask(session, timeout_ms, &any_question, &rows, &err) && absent(&err);
+// Without the heartbeats, which say nothing of reigns, if those are not there.
+static bool ask_rows(struct db_session *session, int64_t timeout_ms, struct observation *observation,
+                     struct db_rows **ret) {
+    struct err err = {0}, without = {0};
+    if (ask(session, timeout_ms, &relevo_question, ret, &err)) {
+        return true;
+    }
+    if (!absent(&err)) {
+        return false;
+    }
+    observation->beat_absent = ask(session, timeout_ms, &reign_question, ret, &without);
+    observation->rows_absent = observation->rows_new = !observation->beat_absent && absent(&without);
+    return observation->beat_absent;
 }
 
 void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const struct observation *earlier,
                       struct observation *observation) {
-    struct err err = {0};
     AUTO_ROWS struct db_rows *rows = NULL;
     // Somebody may lock those tables, which costs the session: that is no half copy.
     bool known = earlier && earlier->relevo_known;
@@ -286,7 +296,7 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
     if (!db_alive(session)) {
         return;
     }
-    if (ask(session, timeout_ms, &relevo_question, &rows, &err)) {
+    if (ask_rows(session, timeout_ms, observation, &rows)) {
         observation->half_rebuilt = number_of(rows, "marked") != 0;
         bool pending = number_of(rows, "pending") != 0;
         bool was_pending = earlier && earlier->row_state == ROW_PENDING;
@@ -294,7 +304,6 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
         read_relevo(rows, observation);
         return;
     }
-    observation->rows_absent = absent(&err) && no_epochs(session, timeout_ms);
     if (known && db_alive(session)) {
         observation->half_rebuilt = marked(session, timeout_ms);  // the tables are gone, as they are during a copy
     }
@@ -303,6 +312,7 @@ void probe_ask_relevo(struct db_session *session, int64_t timeout_ms, const stru
 void probe_keep_relevo(const struct observation *earlier, struct observation *observation) {
     observation->half_rebuilt = earlier->half_rebuilt;
     observation->rows_absent = earlier->rows_absent;
+    observation->beat_absent = earlier->beat_absent;
     observation->row_state = earlier->row_state;
     observation->relevo_known = earlier->relevo_known;
     observation->relevo_wall_ms = earlier->relevo_wall_ms;

@@ -3,15 +3,17 @@
 #include "common/mysql_port.h"
 #include "watcher/observation.h"
 
+// The user variable with the watcher's name, which the sessions of its probers bear.
+#define PROBE_MARK "relevo_watcher"
+
 enum { PROBE_SHUTDOWN_ERROR = 1053 };  // MySQL: the server is shutting down (also after a KILL of that session)
 
 // Fills the observation from an open session; outcome and error included. acks: how many acknowledgements a commit must
 // wait for, 0 in async mode: then nothing is asked about semi-sync.
 void probe_ask(struct db_session *session, int64_t timeout_ms, int acks, struct observation *observation);
 
-// Writes the watcher's name into the session and looks for other watchers' on that server: first the one, then the
-// other, so that of two that come at once at least one finds the other. *rival: "" if there is none. From then on
-// answers come without the description of their columns, if the session was opened for that.
+// Looks for other watchers on that server, by their mark. The session bears ours since it was opened: of two that come
+// at once at least one finds the other. *rival: "" if there is none.
 enum probe_outcome probe_meet(struct db_session *session, int64_t timeout_ms, const char *id, char *rival,
                               size_t rival_bytes, struct err *err);
 

@@ -98,12 +98,42 @@ static void give_lease_back(struct publish *publish) {
     }
 }
 
+// Nodes that bore another name once, or are gone: nobody else takes them out. Not before the loop has taken what an
+// earlier life left there.
+static void forget_strangers(struct publish *publish, const struct cluster_state *state) {
+    static const char *const kinds[] = {"node", "job", "verify"};
+    char names[3 * NODE_MAX][NODE_NAME_SIZE + 16];
+    const char *list[3 * NODE_MAX];
+    size_t count = 0;
+    for (size_t kind = 0; kind < 3; kind++) {
+        size_t of_kind = kind == 0 ? state->node_count : kind == 1 ? state->job_count : state->check_count;
+        for (size_t i = 0; i < of_kind; i++) {
+            const char *node = kind == 0   ? state->nodes[i].name
+                               : kind == 1 ? state->jobs[i].node
+                                           : state->checks[i].node;
+            if (settings_node(publish->settings, node) < 0) {
+                (void)text_format(names[count], sizeof names[count], "%s:%s", kinds[kind], node);
+                list[count] = names[count];
+                count++;
+            }
+        }
+    }
+    pthread_mutex_lock(&publish->lock);
+    bool ours = publish->read_taken && lease_leads(&publish->lease, clock_mono_ms());
+    pthread_mutex_unlock(&publish->lock);
+    struct err ignored = {0};  // tried again with the next read
+    if (ours && count > 0) {
+        (void)store_forget(publish->store, list, count, &ignored);
+    }
+}
+
 static void read_back(struct publish *publish) {
     struct cluster_state state = {0};
     struct err err = {0};
     if (!store_read(publish->store, &state, NULL, &err)) {
         return;
     }
+    forget_strangers(publish, &state);
     pthread_mutex_lock(&publish->lock);
     state_done(&publish->read);
     publish->read = state;

@@ -42,12 +42,14 @@ static const struct field fields[] = {
     WORD(thread, receiver),
     WORD(thread, applier),
     PLAIN(FIELD_NAME, source_host),
+    PLAIN(FIELD_BOOL, source_moved),
     PLAIN(FIELD_NAME, source_uuid),
     PLAIN(FIELD_INT, receiver_errno),
     PLAIN(FIELD_INT, applier_errno),
     PLAIN(FIELD_TEXT, replication_error),
     PLAIN(FIELD_BOOL, half_rebuilt),
     PLAIN(FIELD_BOOL, rows_absent),
+    PLAIN(FIELD_BOOL, beat_absent),
     PLAIN(FIELD_INT, row_state),
     PLAIN(FIELD_BOOL, relevo_known),
     PLAIN(FIELD_U64, epoch),
@@ -75,7 +77,7 @@ static const struct field fields[] = {
     PLAIN(FIELD_I64, began_ms),
     PLAIN(FIELD_I64, at_wall_ms),
 };
-enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 34 };
+enum { FIELDS = sizeof fields / sizeof *fields, VOLATILE_FROM = 35 };
 
 // What the facts do not tell; the others are found again from them.
 static const struct {
@@ -90,6 +92,7 @@ static const struct {
     {FLAG_INTENT, "intent"},
     {FLAG_RECALLED, "recalled"},
     {FLAG_YOUNG, "young"},
+    {FLAG_HELD, "held"},
     {FLAG_UNCERTAIN, "uncertain"},
     {FLAG_OUTLIVED, "outlived"},
     {FLAG_FAILBACK_DUE, "failback_due"},
@@ -164,6 +167,7 @@ char *record_state(const struct cluster_state *state, unsigned flags, const stru
     json_object_set_new(it, "sync_ms", json_integer(rest->sync_ms));
     json_object_set_new(it, "sync_rests", json_boolean(rest->sync_rests));
     json_object_set_new(it, "leaving", json_boolean(rest->leaving));
+    json_object_set_new(it, "asks", json_boolean(rest->asks));
     json_object_set_new(it, "flags", names);
     json_object_set_new(it, "jobs", jobs);
     json_object_set_new(line, "t", json_integer(now_ms));
@@ -191,7 +195,7 @@ uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, con
     sum = add_bytes(sum, &state->epoch, sizeof state->epoch);
     sum = add_bytes(sum, &state->sync_epoch, sizeof state->sync_epoch);
     sum = add_bytes(sum, &rest->sync_ms, sizeof rest->sync_ms);
-    sum = add_bytes(sum, (bool[]){rest->sync_rests, rest->leaving}, 2 * sizeof(bool));
+    sum = add_bytes(sum, (bool[]){rest->sync_rests, rest->leaving, rest->asks}, 3 * sizeof(bool));
     sum = add_text(add_text(add_text(sum, state->primary), state->primary_uuid), rest->intent);
     for (size_t i = 0; i < state->job_count; i++) {
         sum = job_active(&state->jobs[i]) ? add_text(sum, state->jobs[i].node) : sum;
@@ -277,7 +281,8 @@ bool record_parse_state(const json_t *line, struct cluster_state *state, unsigne
         !doc_get_name(it, "intent", rest->intent, sizeof rest->intent, err) ||
         !doc_get_i64(it, "sync_epoch", 0, INT64_MAX, &sync_epoch, err) ||
         !doc_get_i64(it, "sync_ms", 0, INT64_MAX, &rest->sync_ms, err) ||
-        !doc_get_bool(it, "sync_rests", &rest->sync_rests, err) || !doc_get_bool(it, "leaving", &rest->leaving, err)) {
+        !doc_get_bool(it, "sync_rests", &rest->sync_rests, err) || !doc_get_bool(it, "leaving", &rest->leaving, err) ||
+        !doc_get_bool(it, "asks", &rest->asks, err)) {
         return false;
     }
     state->epoch = (uint64_t)epoch;

@@ -158,7 +158,8 @@ static void decide(struct replay *replay) {
                                        .acks = replay->acks,
                                        .sync_ms = replay->rest.sync_ms,
                                        .sync_rests = replay->rest.sync_rests,
-                                       .leaving = replay->rest.leaving};
+                                       .leaving = replay->rest.leaving,
+                                       .asks = replay->rest.asks};
     (void)assess_record(&replay->state, replay->observations, replay->count);
     replay->facts = assess(&replay->memory, &input);
     unsigned flags = flags_of(replay);

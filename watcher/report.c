@@ -54,8 +54,12 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
     report_missing(watcher, missing, sizeof missing);
     const struct observation *primary = facts->primary >= 0 ? watcher->observations[facts->primary] : NULL;
     int64_t heard_ms = facts->primary >= 0 ? watcher->memory.nodes[facts->primary].answered_ms : 0;
+    char then[NODE_WHY_SIZE] = "";
+    if (decision->why == MSG_WHY_HELD) {
+        outlook(watcher, flags_now(watcher), then, sizeof then);
+    }
     const struct kv *values =
-        KVS(KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
+        KVS(KV("outlook", then), KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
             KV("missing", missing), KV("open", node_shown(watcher, facts->open_node)),
             KV("error", primary ? primary->error : ""), KV("reason", watcher->reason),
             KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching), KVI("quorum", facts->quorum),
@@ -67,7 +71,10 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
     if (!phase_changed) {
         return;
     }
-    enum severity severity = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER ? SEVERITY_ERROR
+    bool gone = facts->view == PRIMARY_DEAD || facts->view == PRIMARY_SILENT || facts->view == PRIMARY_CLOSING;
+    bool frozen_dead = decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
+    bool bad = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER || frozen_dead;
+    enum severity severity = bad ? SEVERITY_ERROR
                              : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN    ? SEVERITY_WARNING
                                                                                                       : SEVERITY_INFO;
     const struct kv *line = KVS(KV("phase", phase_name(decision->phase)), KV("from", phase_name(watcher->state.phase)),
@@ -131,7 +138,8 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
                  {ACT_UNSYNC, EVENT_SYNC_OFF, MSG_SYNC_OFF, false},
                  {ACT_SUIT, EVENT_REPOINTED, MSG_SUITED, false},
                  {ACT_FENCE, EVENT_FENCED, MSG_FENCED, false},
-                 {ACT_FORGET, EVENT_REPOINTED, MSG_FORGOTTEN, false}};
+                 {ACT_FORGET, EVENT_REPOINTED, MSG_FORGOTTEN, false},
+                 {ACT_RESTORE, EVENT_ALARM, MSG_ROWS_RESTORED, false}};
     const struct act_request *request = &outcome->request;
     const char *target = watcher->names[request->target];
     const char *old = node_shown(watcher, request->old);
@@ -139,7 +147,8 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
         if (kinds[i].act != request->told_as) {
             continue;
         }
-        enum severity severity = kinds[i].act == ACT_UNSYNC ? SEVERITY_WARNING : SEVERITY_INFO;
+        bool strange = kinds[i].act == ACT_UNSYNC || kinds[i].act == ACT_RESTORE;
+        enum severity severity = strange ? SEVERITY_WARNING : SEVERITY_INFO;
         report_event(watcher, kinds[i].type, severity, target, request->rule, kinds[i].msg,
                      KVS(KV("node", target), KV("primary", target), KV("replica", old),
                          KVI("took_ms", watcher->now_ms - request->decided_ms), KVI("step_ms", outcome->took_ms),
@@ -147,13 +156,13 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
                          KVI("unreplicated", request->told_as == ACT_PROMOTE ? lost_estimate(watcher, request) : 0),
                          KV("reason", request->why), KV("note", outcome->note), KV("by", request->by),
                          KV("id", request->command_id)));
-        struct journal_row row = {.type = kinds[i].type};
+        struct event_row row = {.type = kinds[i].type};
         (void)text_copy(row.primary, sizeof row.primary, target);
         (void)text_copy(row.replica, sizeof row.replica, old);
         row.failover_ms =
             request->told_as == ACT_PROMOTE || request->told_as == ACT_SWITCHOVER ? watcher->now_wall_ms : 0;
         if (kinds[i].row) {
-            journal_add(watcher->journal, &row);
+            event_writer_add(watcher->event_writer, &row);
         }
     }
 }
@@ -207,10 +216,10 @@ static void report_standing(struct watcher *watcher, int node) {
     report_event(watcher, EVENT_RECOVERY, SEVERITY_INFO, watcher->names[node], 0, MSG_RECOVERED,
                  KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
                      KV("replica", watcher->names[node])));
-    struct journal_row row = {.type = EVENT_RECOVERY};
+    struct event_row row = {.type = EVENT_RECOVERY};
     (void)text_copy(row.primary, sizeof row.primary, watcher->state.primary);
     (void)text_copy(row.replica, sizeof row.replica, watcher->names[node]);
-    journal_add(watcher->journal, &row);
+    event_writer_add(watcher->event_writer, &row);
 }
 
 void report_nodes(struct watcher *watcher) {
@@ -221,7 +230,7 @@ void report_nodes(struct watcher *watcher) {
 }
 
 static void report_idle_events(struct watcher *watcher) {
-    unsigned count = journal_idle_events(watcher->journal);
+    unsigned count = journal_idle_events(watcher->journal, watcher->state.primary_uuid);
     bool told = watcher->idle_epoch == watcher->state.epoch && watcher->idle_events == count;
     if (count == 0 || told) {  // once in a reign
         return;
@@ -252,6 +261,19 @@ static void report_let_through(struct watcher *watcher) {
     }
 }
 
+// Rows of system_events that are given up: told once, until a row goes in again.
+static void report_rows(struct watcher *watcher) {
+    char error[160];
+    bool lost = event_writer_lost(watcher->event_writer, error, sizeof error) > 0;
+    if (lost == watcher->rows_lost) {
+        return;
+    }
+    watcher->rows_lost = lost;
+    report_event(watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
+                 lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
+                 KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
+}
+
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.
 void report_health(struct watcher *watcher) {
     char error[160];
@@ -260,6 +282,7 @@ void report_health(struct watcher *watcher) {
     watcher->write_trouble &= text_equal(watcher->write_trouble_uuid, watcher->state.primary_uuid);
     bool trouble = watcher->write_trouble ? failing_ms > 0 : failing_ms > WRITES_FAIL_MS;
     report_idle_events(watcher);
+    report_rows(watcher);
     report_let_through(watcher);
     if (!serves || failing_ms == JOURNAL_UNTRIED || trouble == watcher->write_trouble) {
         return;

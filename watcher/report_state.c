@@ -24,6 +24,7 @@ static enum node_role role_of(const struct watcher *watcher, int node) {
                        ? ROLE_UNKNOWN
                        : ROLE_DOWN;
         case STANDING_STREAMING:
+        case STANDING_ERRANT:
         case STANDING_RETRYING:
             return ROLE_REPLICA;
         case STANDING_JOB:
@@ -50,7 +51,15 @@ static void fill_node(const struct watcher *watcher, int node, struct node_state
     (void)text_copy(out->name, sizeof out->name, watcher->names[node]);
     out->role = role_of(watcher, node);
     out->lag_ms = watcher->facts.nodes[node].lag_ms;
+    int worst = lacks_worst(&watcher->lacks[node]);
+    const struct lack *lack = worst >= 0 ? &watcher->lacks[node].of[worst] : NULL;
+    (void)text_copy(out->lack_msg, sizeof out->lack_msg, lack ? msg_name(lack_msg((enum lack_kind)worst)) : "");
+    (void)text_copy(out->lack_account, sizeof out->lack_account, lack ? lack->account : "");
+    (void)text_copy(out->lack_what, sizeof out->lack_what, lack ? lack->what : "");
+    (void)text_copy(out->lack_mend, sizeof out->lack_mend, lack ? lack->mend : "");
+    out->unable = report_unable(watcher, node);
     out->diverged = watcher->facts.nodes[node].diverged;
+    out->stale = watcher->facts.nodes[node].stale;
     int64_t streamed_ms = watcher->memory.nodes[node].streamed_ms;
     int64_t sign_ms = watcher->memory.nodes[node].sign_ms;
     out->heard_ms = sign_ms ? watcher->now_wall_ms - (watcher->now_ms - sign_ms) : 0;
@@ -115,9 +124,15 @@ static void fill_forecast(struct watcher *watcher) {
     struct cluster_state *state = &watcher->state;
     char missing[256];
     report_missing(watcher, missing, sizeof missing);
+    char lack[NODE_WHY_SIZE] = "";
     struct decision decision = {0};
-    if (watcher->facts.primary >= 0) {
-        decision = policy_if_dead(state->phase, &watcher->facts, flags_now(watcher));
+    struct facts facts = watcher->facts;
+    if (facts.candidate == CANDIDATE_READY && report_unable(watcher, facts.candidate_node)) {
+        facts.candidate = CANDIDATE_UNABLE;  // it would be tried all the same: somebody may have mended it meanwhile
+        report_lack(watcher, facts.candidate_node, lack, sizeof lack);
+    }
+    if (facts.primary >= 0) {
+        decision = policy_if_dead(state->phase, &facts, flags_now(watcher));
     }
     bool promotes = decision.act == ACT_PROMOTE;
     state->forecast_rule = decision.rule;
@@ -129,7 +144,7 @@ static void fill_forecast(struct watcher *watcher) {
         msg_render(
             decision.why, log_lang(),
             KVS(KV("primary", state->primary), KV("target", node_shown(watcher, report_target(watcher, &decision))),
-                KV("missing", missing), KV("leader", watcher->lease.holder)),
+                KV("missing", missing), KV("leader", watcher->lease.holder), KV("lack", lack)),
             state->forecast_why, sizeof state->forecast_why);
     }
 }

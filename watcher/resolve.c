@@ -18,22 +18,46 @@ struct resolve {
     bool stopping;
     unsigned asked, over;  // lookups, counted from 1
     enum resolve_state state;
-    char address[64];
+    struct addresses addresses;
 };
 
-static enum resolve_state look_up(const char *name, char address[64]) {
+static void take(const struct addrinfo *found, struct addresses *ret) {
+    for (const struct addrinfo *at = found; at && ret->count < RESOLVE_MOST; at = at->ai_next) {
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, ret->text[ret->count], RESOLVE_SIZE, NULL, 0, NI_NUMERICHOST) == 0) {
+            ret->count++;
+        }
+    }
+}
+
+static enum resolve_state look_up(const char *name, struct addresses *ret) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     int code = getaddrinfo(name, NULL, &hints, &found);
     if (code == 0) {
-        code = getnameinfo(found->ai_addr, found->ai_addrlen, address, 64, NULL, 0, NI_NUMERICHOST);
+        take(found, ret);
         freeaddrinfo(found);
-    }
-    if (code == 0) {
-        return RESOLVE_KNOWN;
+        return ret->count > 0 ? RESOLVE_KNOWN : RESOLVE_PENDING;
     }
     // EAI_AGAIN is the resolver's own trouble; only a definite "no such name" is evidence about the node.
     return code == EAI_NONAME || code == EAI_NODATA ? RESOLVE_GONE : RESOLVE_PENDING;
+}
+
+bool addresses_have(const struct addresses *addresses, const char *address) {
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (text_equal(addresses->text[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// In any order: name servers turn it.
+static bool same_addresses(const struct addresses *a, const struct addresses *b) {
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = addresses_have(b, a->text[i]);
+    }
+    return same;
 }
 
 static void *run(void *arg) {
@@ -46,15 +70,15 @@ static void *run(void *arg) {
         }
         unsigned serving = resolve->asked;
         pthread_mutex_unlock(&resolve->lock);
-        char address[64] = "";
-        enum resolve_state state = look_up(resolve->name, address);
+        struct addresses found = {0};
+        enum resolve_state state = look_up(resolve->name, &found);
         pthread_mutex_lock(&resolve->lock);
-        bool moved = state == RESOLVE_KNOWN && !text_equal(address, resolve->address);
+        bool moved = state == RESOLVE_KNOWN && !same_addresses(&found, &resolve->addresses);
         bool news = moved || state != resolve->state;
         resolve->state = state;
         resolve->over = serving;
         if (moved) {
-            (void)text_copy(resolve->address, sizeof resolve->address, address);
+            resolve->addresses = found;
         }
         if (news) {
             pthread_mutex_unlock(&resolve->lock);
@@ -94,10 +118,10 @@ void resolve_stop(struct resolve *resolve) {
     free(resolve);
 }
 
-enum resolve_state resolve_get(struct resolve *resolve, char *out, size_t size_bytes) {
+enum resolve_state resolve_get(struct resolve *resolve, struct addresses *ret) {
     pthread_mutex_lock(&resolve->lock);
     enum resolve_state state = resolve->state;
-    (void)text_copy(out, size_bytes, resolve->address);
+    *ret = resolve->addresses;
     pthread_mutex_unlock(&resolve->lock);
     return state;
 }

@@ -17,7 +17,7 @@ enum {
 
 struct ready {
     struct db_session *session;  // NULL: none
-    char address[64];            // where it leads
+    char address[NODE_HOST_SIZE];  // where it leads
     int64_t since_ms;            // when it answered last, or was to be opened in vain; 0: it has been taken
 };
 
@@ -43,10 +43,10 @@ void sessions_free(struct sessions *sessions) {
     free(sessions);
 }
 
-static void address_of(const struct sessions *sessions, int node, char address[static 64]) {
-    observe_address(sessions->observe, (size_t)node, address, 64);
+static void address_of(const struct sessions *sessions, int node, char address[static NODE_HOST_SIZE]) {
+    observe_address(sessions->observe, (size_t)node, address, NODE_HOST_SIZE);
     if (!*address) {
-        (void)text_copy(address, 64, sessions->settings->nodes[node].name);
+        (void)text_copy(address, NODE_HOST_SIZE, node_host(&sessions->settings->nodes[node]));
     }
 }
 
@@ -131,7 +131,7 @@ void sessions_refill(struct sessions *sessions) {
 
 bool sessions_open(struct sessions *sessions, int node, const char *uuid, struct db_session **ret, struct err *err) {
     const char *name = sessions->settings->nodes[node].name;
-    char address[64];
+    char address[NODE_HOST_SIZE];
     address_of(sessions, node, address);
     struct err ignored = {0};
     AUTO_SESSION struct db_session *ready = take_ready(sessions, node, address);

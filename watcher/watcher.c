@@ -157,7 +157,7 @@ static void take_outcomes(struct watcher *watcher) {
         look_again(watcher, &outcome.request);
         watcher->repairing = -1;
         watcher->node_wait_ms[outcome.request.target] = watcher->now_ms + (outcome.ok ? 0 : COOLING_MS);
-        report_outcome(watcher, &outcome);
+        obey_repaired(watcher, &outcome);
     }
 }
 
@@ -182,16 +182,22 @@ static void take_observations(struct watcher *watcher) {
 // --- the tick ---
 
 static void point_journal_at(struct watcher *watcher, int primary) {
-    char address[64];
-    observe_address(watcher->observe, (size_t)primary, address, sizeof address);
-    journal_point(watcher->journal, watcher->names[primary], address, watcher->settings->nodes[primary].port,
-                  watcher->state.primary_uuid, watcher->state.epoch);
+    struct event_row_target target = {.port = watcher->settings->nodes[primary].port};
+    (void)text_copy(target.name, sizeof target.name, watcher->names[primary]);
+    (void)text_copy(target.uuid, sizeof target.uuid, watcher->state.primary_uuid);
+    observe_address(watcher->observe, (size_t)primary, target.address, sizeof target.address);
+    if (!*target.address) {
+        (void)text_copy(target.address, sizeof target.address, node_host(&watcher->settings->nodes[primary]));
+    }
+    journal_point(watcher->journal, target.name, target.address, target.port, target.uuid, watcher->state.epoch);
+    event_writer_point(watcher->event_writer, &target);
 }
 
 static void point_journal(struct watcher *watcher) {
     int primary = watcher->facts.primary;
     if (!watcher->leads || watcher->facts.view != PRIMARY_OPEN || primary < 0) {
         journal_point(watcher->journal, "", "", 0, "", 0);
+        event_writer_point(watcher->event_writer, NULL);
         return;
     }
     point_journal_at(watcher, primary);
@@ -210,8 +216,8 @@ static void set_pace(struct watcher *watcher) {
     observe_set_period(watcher->observe, hurry && period_ms > hurried_ms ? hurried_ms : period_ms);
 }
 
-static void decide(struct watcher *watcher) {
-    const struct assess_input input = {.now_ms = watcher->now_ms,
+struct assess_input watcher_input(const struct watcher *watcher) {
+    return (struct assess_input){.now_ms = watcher->now_ms,
                                        .silent_ms = watcher->settings->silent_ms,
                                        .state = &watcher->state,
                                        .observations = watcher->observations,
@@ -222,12 +228,23 @@ static void decide(struct watcher *watcher) {
                                        .leaving = watcher->leaving,
                                        .acks = settings_acks(watcher->settings),
                                        .sync_ms = watcher->sync_ms,
+                                       .asks = !watcher->settings->copy_unasked,
                                        .sync_rests = watcher->now_ms < watcher->sync_rest_ms};
+}
+
+static void decide(struct watcher *watcher) {
+    const struct assess_input input = watcher_input(watcher);
     bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
     bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
     watcher->recalled |= newer && !our_own;
     if (newer && !our_own && watcher->record_read) {
         LOG_WARN(MSG_RECORD_FROM_MYSQL, KV("primary", watcher->state.primary), KVI("epoch", watcher->state.epoch));
+    }
+    char recorded[NODE_NAME_SIZE];
+    (void)text_copy(recorded, sizeof recorded, watcher->state.primary);
+    if (assess_rename(&watcher->state, watcher->observations, input.names, watcher->count)) {
+        LOG_WARN(MSG_PRIMARY_RENAMED, KV("node", watcher->state.primary), KV("recorded", recorded),
+                 KV("uuid", watcher->state.primary_uuid));
     }
     watcher->facts = assess(&watcher->memory, &input);
     watcher->recalled &= !watcher->facts.all_told;  // once all have been asked, no newer row can turn up
@@ -239,7 +256,7 @@ static void decide(struct watcher *watcher) {
                                  .preferred = input.preferred,
                                  .silent_ms = input.silent_ms,
                                  .acks = input.acks,
-                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving},
+                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving, .asks = input.asks},
                                  .observations = watcher->observations,
                                  .state = &watcher->state,
                                  .flags = flags};
@@ -291,6 +308,7 @@ static void tick(void *arg) {
     set_pace(watcher);
     report_nodes(watcher);
     report_health(watcher);
+    report_lacks(watcher);
     report_state(watcher);
 }
 
@@ -340,7 +358,9 @@ struct watcher *watcher_start(const struct settings *settings, struct loop *loop
     watcher->ship = ship_start(settings, SERVICE_WATCHER);
     watcher->publish = publish_start(settings, loop, id);
     watcher->journal = journal_start(settings);
+    watcher->event_writer = event_writer_start(settings);
     watcher->observe = observe_start(settings, loop, id);
+    watcher->inspect = inspect_start(settings, watcher->observe, loop);
     watcher->actor = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->repairer = actor_start(settings, watcher->observe, watcher->publish, loop);
     watcher->inbox = inbox_start(settings, loop);
@@ -380,6 +400,8 @@ void watcher_stop(struct watcher *watcher) {
     actor_stop(watcher->actor);
     actor_stop(watcher->repairer);
     journal_stop(watcher->journal);
+    event_writer_stop(watcher->event_writer);
+    inspect_stop(watcher->inspect);
     observe_stop(watcher->observe);
     publish_stop(watcher->publish);
     ship_stop(watcher->ship, 1000);

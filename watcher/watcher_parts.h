@@ -4,7 +4,9 @@
 #include "common/command.h"
 #include "common/logship.h"
 #include "watcher/act.h"
+#include "watcher/event_writer.h"
 #include "watcher/inbox.h"
+#include "watcher/inspect.h"
 #include "watcher/journal.h"
 #include "watcher/publish.h"
 #include "watcher/recorder.h"
@@ -26,6 +28,8 @@ struct watcher {
     struct actor *repairer;  // everything else
     struct publish *publish;
     struct journal *journal;
+    struct event_writer *event_writer;
+    struct inspect *inspect;
     struct inbox *inbox;
     struct ship *ship;
     char names[NODE_MAX][NODE_NAME_SIZE];
@@ -44,6 +48,7 @@ struct watcher {
 
     // What is remembered between ticks.
     int64_t started_ms;
+    bool told_to_begin;       // by a person: see FLAG_HELD
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
@@ -65,6 +70,7 @@ struct watcher {
     int sync_doubts;                   // reads in a row of a hash that says something else
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
+    char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
@@ -75,15 +81,20 @@ struct watcher {
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
-    uint64_t let_through;                     // commits that nobody acknowledged, not told yet
+    bool rows_lost;          // told: rows of system_events are given up
+    uint64_t let_through;    // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told
+    struct lacks lacks[NODE_MAX];  // as told
+    int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
+    char lacks_primary[NODE_NAME_SIZE];
     unsigned idle_events;    // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
     struct recorder *recorder;  // borrowed, may be NULL
 };
 
+enum { RULE_ASKED_SWITCHOVER = 120 };  // of policy.c
 enum { INTENT_FRESH_MS = 600000 };  // the nodes that an older one speaks of may be others by now, or hold other things
 
 // A failover that was left half-way and is to be finished.
@@ -112,6 +123,7 @@ void intent_clear(struct watcher *watcher);  // once a primary serves
 // obey.c
 void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
 void obey_repairs(struct watcher *watcher);                                    // decides and does what the nodes need
+void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome);  // what came of one
 
 // judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.
 void judge_command(struct watcher *watcher, const char *bytes, size_t length_bytes);
@@ -137,6 +149,17 @@ void report_health(struct watcher *watcher);                                    
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas
+
+// report_lacks.c
+void report_lacks(struct watcher *watcher);  // what accounts and settings lack, and that it was mended
+void report_lack(const struct watcher *watcher, int node, char *out, size_t size_bytes);  // the worst, "" if nothing
+bool report_unable(const struct watcher *watcher, int node);  // the node lacks what a promotion needs
+
+// outlook.c: what would be done if a person said so now, in words.
+void outlook(const struct watcher *watcher, unsigned flags, char *out, size_t size_bytes);
+
+// watcher.c: what assess() is given now.
+struct assess_input watcher_input(const struct watcher *watcher);
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it

@@ -32,5 +32,24 @@ umask 077
         "&$cluster:* -@all $talk $read $listen +xadd +xtrim (+publish &$cluster:commands)"
 } >/tmp/users.acl
 
+# A power cut may leave rubbish at the end of the log, and Redis would not start: what is before it stays. A log that is broken
+# elsewhere is put aside; the state comes back from MySQL.
+log=/data/appendonlydir
+manifest=$log/appendonly.aof.manifest
+: >/tmp/aof.txt
+lists() { grep -q '^file ' "$manifest"; } # what is no list, redis-check-aof takes for a log
+sound() { lists && redis-check-aof "$manifest" >>/tmp/aof.txt 2>&1; }
+mend() { lists && yes 2>/dev/null | redis-check-aof --fix "$manifest" >>/tmp/aof.txt 2>&1; }
+if [ -f "$manifest" ] && ! sound; then
+    if mend && sound; then
+        echo "redis: the end of its log was damaged and was cut off" >&2
+    else
+        aside=$log.broken-$(date +%s)
+        mv "$log" "$aside"
+        echo "redis: its log was damaged and is now $aside; the state comes back from MySQL" >&2
+        tail -n 5 /tmp/aof.txt >&2
+    fi
+fi
+
 unset REDISCLI_AUTH REDIS_WATCHER_PASSWORD REDIS_RESYNC_PASSWORD REDIS_DASHBOARD_PASSWORD
 exec redis-server /etc/relevo/redis.conf

@@ -25,6 +25,15 @@ INSERT INTO types (ti) VALUES (NULL);
 SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO'; INSERT INTO types(id,ti,e) VALUES (0,5,'1'),(-5,6,'2'); SET SESSION sql_mode=DEFAULT;
 UPDATE types SET f=16777217, d=123456789.123456789 WHERE id=2;
 ALTER TABLE types AUTO_INCREMENT=5000;
+-- Dates that no calendar has, in a key, in rows and as a default; and an empty value of an ENUM beside a member that is ''.
+SET SESSION sql_mode='ALLOW_INVALID_DATES';
+CREATE TABLE dates (d DATE NOT NULL DEFAULT '2023-02-30', at DATETIME(3) DEFAULT '2023-04-31 01:02:03', PRIMARY KEY (d));
+INSERT INTO dates VALUES ('2023-02-30', '2023-02-31 23:59:59.5'), ('0000-00-00', '0000-00-00'), ('2023-00-10', '2023-06-00'), ('2023-11-31', NULL);
+CREATE TABLE odd_enums (id INT PRIMARY KEY, e ENUM('', 'a'), s SET('', 'b'), d DATE);
+INSERT INTO odd_enums VALUES (1, '', '', NULL), (2, 'a', 'b,', '2023-02-30'), (3, 2, 3, NULL);
+SET SESSION sql_mode='', cte_max_recursion_depth=5000;
+INSERT INTO odd_enums WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i+1 FROM n WHERE i<3000) SELECT i, 'bad', 0, '2020-01-01' FROM n;
+SET SESSION sql_mode='ALLOW_INVALID_DATES'; INSERT INTO odd_enums VALUES (9999, '', 1, '2023-02-30'); SET SESSION sql_mode=DEFAULT;
 SET sql_generate_invisible_primary_key=ON; CREATE TABLE nopk (a INT, b TEXT) CHARSET=utf8mb4; SET sql_generate_invisible_primary_key=OFF; INSERT INTO nopk VALUES (1,'uno'),(2,NULL),(1,'uno');
 CREATE TABLE heap_nopk (a INT, b INT); INSERT INTO heap_nopk VALUES (1,1),(1,1),(NULL,2);
 CREATE TABLE par (id INT, y INT, PRIMARY KEY(id,y)) PARTITION BY RANGE (y) SUBPARTITION BY HASH(id) SUBPARTITIONS 2 (PARTITION p0 VALUES LESS THAN (2000), PARTITION p1 VALUES LESS THAN MAXVALUE);

@@ -100,8 +100,8 @@ INSERT INTO relevo.heartbeat (id, epoch, ts_ms, server_uuid)
     ON DUPLICATE KEY UPDATE epoch = n.epoch, ts_ms = n.ts_ms, server_uuid = n.uuid;
 
 -- [told X]
-INSERT INTO `appdb`.system_events (primary_node, replica_node, last_failover, last_backup, event_type)
-    SELECT '{X}', '', NULL, NULL, 'FAILOVER' FROM DUAL
+INSERT INTO `appdb`.system_events (primary_node, replica_node, last_failover, last_backup, created_at, event_type)
+    SELECT '{X}', '', NULL, NULL, UTC_TIMESTAMP(3), 'FAILOVER' FROM DUAL
     WHERE @@GLOBAL.server_uuid = '{uuid X}' AND @@GLOBAL.read_only = 0;
 
 -- [hanging_beats]

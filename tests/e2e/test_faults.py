@@ -226,7 +226,7 @@ def test_a_missing_privilege_stops_the_promotion_and_says_which(cluster):
         assert cluster.primary() == A
     finally:
         cluster.root(B, "SET sql_log_bin=0; SET GLOBAL super_read_only=OFF; GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO"
-                        " relevo@'%' WITH GRANT OPTION; SET GLOBAL super_read_only=ON;")
+                        " relevo@'%'; SET GLOBAL super_read_only=ON;")
     cluster.wait_primary(B, 60)
     cluster.docker("start", A)
     cluster.wait_normal(A, 120)
@@ -236,7 +236,7 @@ def test_a_missing_privilege_stops_the_promotion_and_says_which(cluster):
 def test_a_missing_privilege_stops_a_resync_and_says_which(manual_cluster):
     cluster, stamp = manual_cluster, manual_cluster.now()
     cluster.root(B, "SET sql_log_bin=0; SET GLOBAL super_read_only=OFF; REVOKE REPLICATION_SLAVE_ADMIN ON *.* FROM"
-                    " relevo@'%'; SET GLOBAL super_read_only=ON;")
+                    " relevo_rebuild@'%'; SET GLOBAL super_read_only=ON;")
     try:
         answers = cluster.ask({"action": "resync", "node": B}, timeout=60)
         assert answers[-1]["type"] in ("COMMAND_REFUSED", "COMMAND_FINISHED")
@@ -244,7 +244,7 @@ def test_a_missing_privilege_stops_a_resync_and_says_which(manual_cluster):
         assert not cluster.writable(B)
     finally:
         cluster.root(B, "SET sql_log_bin=0; SET GLOBAL super_read_only=OFF; GRANT REPLICATION_SLAVE_ADMIN ON *.* TO"
-                        " relevo@'%' WITH GRANT OPTION; SET GLOBAL super_read_only=ON;")
+                        " relevo_rebuild@'%'; SET GLOBAL super_read_only=ON;")
     cluster.wait_normal(A)
     answers = cluster.ask({"action": "resync", "node": B}, timeout=60)
     assert answers[-1]["type"] == "COMMAND_FINISHED"

@@ -318,25 +318,33 @@ def test_71_a_torn_relay_log(cluster):
 
 
 def test_73_passwords_change_and_services_are_replaced_one_by_one(cluster):
-    """A new control password beside the old one, then each service made anew with it: no write is refused."""
-    old = cluster.env["RELEVO_CONTROL_PASSWORD"]
+    """New passwords beside the old ones, then each service made anew with them: no write is refused."""
+    accounts = {"relevo": "RELEVO_CONTROL_PASSWORD", "relevo_events": "RELEVO_EVENTS_PASSWORD",
+                **dict.fromkeys(("relevo_resync", "relevo_reader", "relevo_rebuild"), "RELEVO_RESYNC_PASSWORD")}
+    old = {name: cluster.env[name] for name in accounts.values()}
     epoch = cluster.state()["epoch"]
     with Writer(cluster, timeout=20) as writer:  # a disk that stalls is not what is looked at
         writer.wait_acks(PORT[A], 5)
         try:
-            cluster.sql(A, "ALTER USER relevo@'%%' IDENTIFIED BY %s RETAIN CURRENT PASSWORD", ("another-secret-1",))
-            cluster.env["RELEVO_CONTROL_PASSWORD"] = "another-secret-1"
+            for account, name in accounts.items():
+                cluster.sql(A, f"ALTER USER {account}@'%%' IDENTIFIED BY %s RETAIN CURRENT PASSWORD", (f"another-{name}",))
+                cluster.env[name] = f"another-{name}"
             for service in ("dashboard", "resync", "watcher"):
                 cluster.compose("up", "-d", "--no-build", "--no-deps", "--force-recreate", "--wait", service)
-            cluster.sql(A, "ALTER USER relevo@'%' DISCARD OLD PASSWORD")
+            for account in accounts:
+                cluster.sql(A, f"ALTER USER {account}@'%' DISCARD OLD PASSWORD")
+            cluster.wait_normal(A)
+            cluster.ask({"action": "resync", "node": B}, timeout=60)
+            assert cluster.job(B)["phase"] == "done"
             cluster.wait_normal(A)
             cluster.root(B, "SELECT 1")
             assert whole(cluster, writer, A) == 0
             assert {r["says"] for r in writer.records() if r["port"] == PORT[A]} == {"ack"}
             assert cluster.state()["epoch"] == epoch
         finally:
-            cluster.sql(cluster.primary(), "ALTER USER relevo@'%%' IDENTIFIED BY %s", (old,))
-            cluster.env["RELEVO_CONTROL_PASSWORD"] = old
+            for account, name in accounts.items():
+                cluster.sql(cluster.primary(), f"ALTER USER {account}@'%%' IDENTIFIED BY %s", (old[name],))
+            cluster.env.update(old)
             cluster.compose("up", "-d", "--no-build", "--no-deps", "--wait", "resync", "watcher")
     cluster.wait_normal(A)
     assert engine.status(A) == "running"

@@ -4,6 +4,7 @@ import pytest
 from lib.run import sh_result
 
 GOOD = {"RELEVO_CONTROL_PASSWORD": "c0ntr0l-secret", "RELEVO_REPL_PASSWORD": "r3pl-secret",
+        "RELEVO_RESYNC_PASSWORD": "r3sync-secret", "RELEVO_EVENTS_PASSWORD": "3vents-secret",
         "RELEVO_REDIS_PASSWORD": "redis-secret"}
 SERVICES = ("watcher", "resync", "dashboard")
 

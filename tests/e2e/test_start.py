@@ -52,8 +52,9 @@ def check_containers(cluster):
 def check_accounts(cluster):
     grants = "\n".join(r[0] for r in cluster.sql(A, "SHOW GRANTS FOR repl@'%'"))
     assert "REPLICATION SLAVE ON *.*" in grants and grants.count("GRANT") == 1, grants
-    for account in ("relevo", "repl", "relevo_clone"):
-        assert cluster.value(A, "SELECT ssl_type FROM mysql.user WHERE user=%s", (account,)) == "ANY", account
+    for account in ("relevo", "relevo_events", "relevo_resync", "relevo_reader", "relevo_rebuild", "relevo_clone", "repl"):
+        assert cluster.sql(A, "SELECT ssl_type, password_lifetime FROM mysql.user WHERE user=%s", (account,)) == (
+            ("ANY", 0),), account
     users = {r[0] for r in cluster.sql(A, "SELECT DISTINCT user FROM performance_schema.processlist"
                                           " WHERE user IS NOT NULL AND command <> 'Daemon'")}
     assert "root" not in users

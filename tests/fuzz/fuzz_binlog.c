@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "fuzz.h"
+#include "resync/whose.h"
 #include "tests/unit/undo_model.h"
 
 enum { MOST_BYTES = 1 << 16, FORMAT_BODY_BYTES = 2 + 50 + 4 + 1 + 42 };
@@ -95,7 +96,8 @@ static void check_possible(const struct undo *undo) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     AUTO_UNDO struct undo *undo = undo_new(MOST_BYTES);
     AUTO_TALLY struct binlog_tally *tally = binlog_tally_new();
-    bool sound = true;
+    AUTO_WHOSE struct whose_reader *whose = whose_new();
+    bool sound = true, begun = size > 4 && (data[4] == BINLOG_GTID || data[4] == BINLOG_GTID_TAGGED);
     feed_format(undo);
     while (size >= BINLOG_HEADER_BYTES + BINLOG_CHECKSUM_BYTES) {
         size_t length = length_of(data);
@@ -112,10 +114,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct binlog_event parsed;
         if (binlog_parse(made, length, true, &parsed, NULL)) {
             sound = sound && binlog_tally_feed(tally, &parsed, NULL);
+            whose_feed(whose, &parsed);
         }
         free(made);
         data += length;
         size -= length;
+    }
+    if (is_possible(undo) && begun) {
+        must(whose_count(whose, WHOSE_NOBODY) == undo_idle(undo)); // both say which transactions have nothing to undo
     }
     if (is_possible(undo)) {
         check_possible(undo);

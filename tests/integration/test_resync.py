@@ -72,9 +72,9 @@ def test_what_is_written_after_the_rescue_is_saved_too(lab):
     emails = [f"{word}-{time.time()}" for word in ("early", "late")]
     lab.diverge(f"INSERT INTO appdb.customers (name, email) VALUES ('early', '{emails[0]}')")
     with lab.session(lab.a) as donor, ThreadPoolExecutor() as threads:
-        threads.submit(rows, donor, "SELECT SLEEP(6)")  # the dump waits for a quiet moment of its donor
+        threads.submit(rows, donor, "SELECT SLEEP(6) FROM appdb.orders LIMIT 1")  # the dump waits for a quiet moment of its donor
         wait_until(lambda: lab.value(lab.a, "SELECT COUNT(*) FROM performance_schema.processlist WHERE info LIKE"
-                                            " 'SELECT SLEEP(6)' AND time > 0"), 10, "the donor is not quiet")
+                                            " 'SELECT SLEEP(6)%' AND time > 0"), 10, "the donor is not quiet")
         queued = lab.queue("dump")
         lab.wait_step(queued, "snapshot")
         lab.diverge(f"INSERT INTO appdb.customers (name, email) VALUES ('late', '{emails[1]}')")

@@ -95,14 +95,14 @@ def test_somebody_elses_data_is_not_overwritten_unasked(lab):
 
 # ---- what can be wrong with a node -----------------------------------------------------------------------------------
 
-def test_wrong_control_password_is_one_clear_line(lab):
-    lab.start_service(RELEVO_CONTROL_PASSWORD="wrong-secret")
+def test_wrong_password_is_one_clear_line(lab):
+    lab.start_service(RELEVO_RESYNC_PASSWORD="wrong-secret")
     try:
         said = lab.log_since()
         job = lab.wait_job(lab.queue(), "failed")
     finally:
         lab.start_service()
-    assert "RELEVO_CONTROL_PASSWORD" in job["why"] and "wrong-secret" not in said() + job["why"]
+    assert "RELEVO_RESYNC_PASSWORD" in job["why"] and "wrong-secret" not in said() + job["why"]
 
 
 def test_wrong_replication_password_is_one_clear_line(lab):
@@ -118,12 +118,12 @@ def test_wrong_replication_password_is_one_clear_line(lab):
 
 def test_missing_privilege_is_one_clear_line(lab):
     lab.sql(lab.b, "SET GLOBAL super_read_only = OFF")
-    lab.sql(lab.b, "REVOKE REPLICATION_SLAVE_ADMIN ON *.* FROM relevo", local=True)
+    lab.sql(lab.b, "REVOKE REPLICATION_SLAVE_ADMIN ON *.* FROM relevo_rebuild", local=True)
     lab.sql(lab.b, "SET GLOBAL super_read_only = ON")
     job = lab.wait_job(lab.queue(), "failed")
     assert "REPLICATION_SLAVE_ADMIN" in job["why"] and lab.b in job["why"]
     lab.sql(lab.b, "SET GLOBAL super_read_only = OFF")
-    lab.sql(lab.b, "GRANT REPLICATION_SLAVE_ADMIN ON *.* TO relevo WITH GRANT OPTION", local=True)
+    lab.sql(lab.b, "GRANT REPLICATION_SLAVE_ADMIN ON *.* TO relevo_rebuild", local=True)
     lab.sql(lab.b, "SET GLOBAL super_read_only = ON")
 
 

@@ -3,6 +3,7 @@ import contextlib
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -123,6 +124,28 @@ def test_equal_data_under_a_writer(lab):
     lab.assert_streams()
 
 
+SENTINEL = "SELECT WAIT_FOR_EXECUTED_GTID_SET('00000000-0000-4000-8000-000000000001:1', 60)"  # the watcher's, word for word
+
+
+@pytest.mark.parametrize("statement, waits", [(SENTINEL, False), ("SELECT SLEEP(6) FROM cmp.plain LIMIT 1", True)])
+def test_only_a_statement_that_is_in_the_way_is_waited_for(lab, statement, waits):
+    """The read lock would wait for who has a table open, and every writer for the read lock. A statement that waits for
+    something else, as the watcher has one on each node all the time, holds up nobody."""
+    with lab.session(lab.a) as user, ThreadPoolExecutor() as threads:
+        running = threads.submit(rows, user, statement)
+        number = wait_until(lambda: lab.value(lab.a, "SELECT MAX(id) FROM performance_schema.processlist WHERE command = 'Query'"
+                                                     f" AND time >= 1 AND info = {user.escape(statement)}"), 10, "it runs for long")
+        began = time.monotonic()
+        job = verify(lab)
+        assert job["differing"] == 0
+        if waits:
+            assert running.done(), "it was not waited for"
+        else:
+            assert not running.done() and job["ended_ms"] - job["started_ms"] < 4000, job
+            lab.sql(lab.a, f"KILL QUERY {number}")
+        assert time.monotonic() - began < 40
+
+
 DIFFERENCES = {
     "changed row": ("cmp.plain", ["UPDATE cmp.plain SET b = b + 1 WHERE id = 4711"],
                     ["UPDATE cmp.plain SET b = b - 1 WHERE id = 4711"], (1, 1)),
@@ -233,7 +256,7 @@ def test_what_cannot_be_compared_says_so(lab):
     with changed(lab, ["SET SESSION sql_log_bin = 1", "CREATE TABLE cmp.diverged (a INT)", "SET SESSION sql_log_bin = 0"],
                  ["DROP TABLE cmp.diverged"]):
         job = verify(lab, "failed")
-    assert lab.events("VERIFIED")[-1]["severity"] == "warning" and "transacciones" in job["why"], job
+    assert lab.events("VERIFY_FAILED")[-1]["severity"] == "warning" and "transacciones" in job["why"], job
 
 
 def test_a_hand_over_does_not_end_it(lab):  # the last: it swaps the roles

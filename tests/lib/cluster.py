@@ -31,6 +31,7 @@ def other(node):
 
 
 class Cluster:
+    init_command = None  # what each session of the tests says first
     overlays = ()  # compose files besides the project's and the tests' own
 
     def __init__(self, **settings):
@@ -39,6 +40,7 @@ class Cluster:
         self.env_file = self.folder / "cluster.env"
         self.env = {name: secrets.token_urlsafe(18) for name in (
             "MYSQL_ROOT_PASSWORD", "MYSQL_PASSWORD", "RELEVO_CONTROL_PASSWORD", "RELEVO_REPL_PASSWORD",
+            "RELEVO_RESYNC_PASSWORD", "RELEVO_EVENTS_PASSWORD",
             "REDIS_PASSWORD", "REDIS_WATCHER_PASSWORD", "REDIS_RESYNC_PASSWORD", "REDIS_DASHBOARD_PASSWORD",
             "RELEVO_API_TOKEN", "TRAFFIC_PASSWORD", "TESTER_PASSWORD")}
         self.env["MYSQL_IMAGE"] = os.environ.get("MYSQL_IMAGE", "relevo-mysql:local")
@@ -147,6 +149,10 @@ class Cluster:
         text = self.state().get(f"job:{name}")
         return json.loads(text) if text else None
 
+    def check(self, name):
+        """The comparison of a node, {} if none was made."""
+        return json.loads(self.state().get(f"verify:{name}", "{}"))
+
     def phase(self):
         return self.state().get("phase")
 
@@ -199,7 +205,7 @@ class Cluster:
     def connect(self, node, user="tester", password=None, timeout=5, database=None):
         return pymysql.connect(host="127.0.0.1", port=PORT[node], user=user, database=database,
                                password=password or self.env["TESTER_PASSWORD"], connect_timeout=timeout,
-                               read_timeout=30, write_timeout=30, autocommit=True,
+                               read_timeout=30, write_timeout=30, autocommit=True, init_command=self.init_command,
                                ssl={"check_hostname": False, "verify_mode": "none"})
 
     @contextlib.contextmanager

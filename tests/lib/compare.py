@@ -6,7 +6,8 @@ import re
 import pymysql.cursors
 
 SYSTEM = ("mysql", "sys", "performance_schema", "information_schema")
-OWN_ACCOUNTS = ("root", "relevo", "repl", "relevo_clone", "mysql.sys", "mysql.session", "mysql.infoschema")
+OWN_ACCOUNTS = ("root", "relevo", "relevo_events", "relevo_resync", "relevo_reader", "relevo_rebuild", "relevo_clone", "repl",
+                "mysql.sys", "mysql.session", "mysql.infoschema")
 
 
 def rows(session, sql, args=None):

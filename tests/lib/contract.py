@@ -17,7 +17,8 @@ from .run import BUILD, ROOT, sh, sh_result, wait_until
 MYSQL_IMAGE = os.environ.get("MYSQL_IMAGE", "relevo-mysql:local")
 LETTERS = "abc"
 PATIENCE_S, WAITS_S = 30, 0.5  # an answer is waited for, unless the script says that none comes
-PASSWORDS = {"root": "root-pw", "relevo": "control-pw", "repl": "repl-pw", "app": "app-pw"}
+PASSWORDS = {"root": "root-pw", "relevo": "control-pw", "repl": "repl-pw", "app": "app-pw", "resync": "resync-pw",
+             "events": "events-pw", "relevo_events": "events-pw"}
 CUT_OFF = (0, 1053, 1317, 2006, 2013, 3169)  # the server, or somebody's KILL, ended the session
 NO_SUCH_THREAD = 1094
 PROBE = os.environ.get("RELEVO_PROBE_BIN", str(BUILD / "asan/tests/integration/probe_check"))
@@ -89,7 +90,8 @@ class Servers:
         sh("docker", "network", "create", self.name)
         for number, letter in enumerate(LETTERS, 1):
             environment = {"MYSQL_ROOT_PASSWORD": PASSWORDS["root"], "RELEVO_CONTROL_PASSWORD": PASSWORDS["relevo"],
-                           "RELEVO_REPL_PASSWORD": PASSWORDS["repl"], "MYSQL_DATABASE": "appdb", "MYSQL_USER": "app",
+                           "RELEVO_REPL_PASSWORD": PASSWORDS["repl"], "RELEVO_RESYNC_PASSWORD": PASSWORDS["resync"],
+                           "RELEVO_EVENTS_PASSWORD": PASSWORDS["events"], "MYSQL_DATABASE": "appdb", "MYSQL_USER": "app",
                            "MYSQL_PASSWORD": PASSWORDS["app"], "RELEVO_SEED_NODE": "no"}
             sh("docker", "run", "-d", "--init", "--name", self.container(letter), "--network", self.name,
                *(word for item in environment.items() for word in ("-e", "=".join(item))),
@@ -201,6 +203,8 @@ class Servers:
     def run_sql(self, speaker, letter, sql):
         if letter not in self.running:
             return "down"
+        if "system_events" in sql:  # of an account, and a session, of its own
+            return self.run_event_row(letter, sql)
         try:
             if not speaker.session or speaker.life != self.lives[letter]:
                 speaker.session, speaker.life = self.connect(letter, "relevo"), self.lives[letter]
@@ -214,6 +218,13 @@ class Servers:
         if not sql.startswith("SELECT"):
             return "ok"
         return " | ".join(self.cell(value) for value in found[0]) if found else "nothing"
+
+    def run_event_row(self, letter, sql):
+        try:
+            with self.connect(letter, "relevo_events") as session, session.cursor() as cursor:
+                return f"rows {cursor.execute(sql)}"
+        except (pymysql.err.MySQLError, OSError) as problem:
+            return refusal(problem)
 
     def say_client(self, digit, verb, letter):
         self.row += 1

@@ -18,7 +18,7 @@ REDIS_IMAGE = os.environ.get("REDIS_IMAGE", "relevo-redis:local")
 PROGRAM = os.environ.get("RELEVO_RESYNC_BIN", str(BUILD / "asan/bin/resync"))
 KEY = "relevo:appdb"
 PASSWORDS = {"MYSQL_ROOT_PASSWORD": "root-pw", "RELEVO_CONTROL_PASSWORD": "c'trol \"pw\\", "RELEVO_REPL_PASSWORD": "repl'pw",
-             "REDIS": "redis-pw"}
+             "RELEVO_RESYNC_PASSWORD": "re'sync \"pw\\", "RELEVO_EVENTS_PASSWORD": "events pw", "REDIS": "redis-pw"}
 BULK = ("DROP DATABASE IF EXISTS bulk", "CREATE DATABASE bulk", "CREATE TABLE bulk.t (id INT PRIMARY KEY AUTO_INCREMENT,"
         " a CHAR(250) NOT NULL, b VARCHAR(250) NOT NULL, KEY (b))",
         "INSERT INTO bulk.t (a, b) VALUES (REPEAT('a', 250), REPEAT('b', 250))",
@@ -99,7 +99,8 @@ class Lab:
         files = [] if not seed else ["-v", f"{ROOT}/DB.sql:/docker-entrypoint-initdb.d/50-DB.sql:ro"]
         sh("docker", "run", "-d", "--init", "--name", node, "--network", self.name, "--restart", "unless-stopped",
            "-e", "MYSQLD_PARENT_PID=1", "-e", f"RELEVO_SEED_NODE={'yes' if seed else 'no'}",
-           *(word for name in ("MYSQL_ROOT_PASSWORD", "RELEVO_CONTROL_PASSWORD", "RELEVO_REPL_PASSWORD")
+           *(word for name in ("MYSQL_ROOT_PASSWORD", "RELEVO_CONTROL_PASSWORD", "RELEVO_REPL_PASSWORD",
+                         "RELEVO_RESYNC_PASSWORD", "RELEVO_EVENTS_PASSWORD")
              for word in ("-e", f"{name}={PASSWORDS[name]}")),
            "-v", f"{ROOT}/compose/mysql/conf.d:/etc/mysql/conf.d:ro",
            "-v", f"{ROOT}/compose/mysql/initdb/10-accounts.sh:/docker-entrypoint-initdb.d/10-accounts.sh:ro",
@@ -114,9 +115,10 @@ class Lab:
         sh_result("docker", "rm", "-f", self.service)
         environment = {"RELEVO_NODES": f"{self.a}:3306,{self.b}:3306", "RELEVO_REDIS": f"{self.redis}:6379",
                        "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"], "RELEVO_RESCUED_DIR": "/rescued",
-                       "RELEVO_CONTROL_PASSWORD": PASSWORDS["RELEVO_CONTROL_PASSWORD"],
+                       "RELEVO_RESYNC_PASSWORD": PASSWORDS["RELEVO_RESYNC_PASSWORD"],
+                       "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
-                       "RELEVO_VERIFY": "manual", **settings}
+                       "RELEVO_VERIFY": "manual", "RELEVO_COPY": "auto", **settings}
         sh("docker", "run", "-d", "--name", self.service, "--network", self.name, "--init",
            *(word for item in environment.items() for word in ("-e", "=".join(item))),
            "-v", f"{PROGRAM}:/resync:ro", "-v", f"{self.rescued}:/rescued", DEV_IMAGE, "/resync")
@@ -127,7 +129,7 @@ class Lab:
     # ---- MySQL -------------------------------------------------------------------------------------------------
 
     def session(self, node, **options):
-        return pymysql.connect(host=engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
+        return pymysql.connect(host=options.pop("host", None) or engine.address(node), user="root", password=PASSWORDS["MYSQL_ROOT_PASSWORD"],
                                autocommit=True, connect_timeout=5, read_timeout=120, charset="utf8mb4",
                                ssl={"check_hostname": False, "verify_mode": "none"}, **options)
 

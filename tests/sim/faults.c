@@ -179,6 +179,13 @@ static void do_hand_forget(const struct fault *fault) {
     world.node[fault->a].epoch_txn = 0;
 }
 
+static void do_hand_empty(const struct fault *fault) {
+    struct node *node = &world.node[fault->a];
+    if (node->power == POWER_ON && !node->read_only) {
+        (void)node_commit(node, (struct txn){.kind = TXN_EMPTIED});
+    }
+}
+
 static void do_lock_rows(const struct fault *fault) {
     world.node[fault->a].rows_locked_ms = sim_now_ms() + fault->ms;
 }

@@ -43,6 +43,7 @@
     X(FAULT_HAND_REIGN, "hand: newer reign", 0, hand_reign, none) /* node a holds the row of another epoch */         \
     X(FAULT_HAND_FORGET, "hand: no reigns", 0, hand_forget,                                                           \
       none)                                                     /* node a's rows of relevo.epoch are deleted there */ \
+    X(FAULT_HAND_EMPTY, "hand: relevo.epoch emptied", 0, hand_empty, none) /* on node a, which is open, and so on all */  \
     X(FAULT_LOCK_ROWS, "hand: rows locked", 4, lock_rows, none) /* for ms node a's rows of relevo cannot be read */   \
     X(FAULT_SLOW_STOP, "slow stop", 3, slow_stop, slow_stop_back) /* a receiver of node a takes much ms to stop */    \
     X(FAULT_SLOW_TAKE, "slow receiving", 0, slow_take, slow_take_back) /* node a receives a transaction in much ms */   \

@@ -95,16 +95,31 @@ static void note_row(struct node *node, int id) {
         node->epoch_txn = id;
     } else if (txn->kind == TXN_BEAT) {
         node->beat_txn = id;
+    } else if (txn->kind == TXN_EMPTIED) {
+        node->epoch_txn = 0;
     }
+}
+
+// The last transaction that emptied relevo.epoch, 0: none. What was committed before it is no row any more.
+static int emptied(const struct node *node) {
+    int last = 0;
+    for (int u = 0; u < NODES; u++) {
+        for (int i = 0; i < node->data.executed[u]; i++) {
+            int id = node->data.ids[u][i];
+            last = txn_at(id)->kind == TXN_EMPTIED && id > last ? id : last;
+        }
+    }
+    return last;
 }
 
 void node_rows(struct node *node) {
     node->epoch_txn = node->beat_txn = 0;
+    int since = emptied(node);
     for (int u = 0; u < NODES; u++) {
         for (int i = 0; i < node->data.executed[u]; i++) {
             const struct txn *txn = txn_at(node->data.ids[u][i]);
             bool older = node->beat_txn && txn->kind == TXN_BEAT && txn->at_ms < txn_at(node->beat_txn)->at_ms;
-            if (!older) {
+            if (!older && (txn->kind != TXN_EPOCH || node->data.ids[u][i] > since)) {
                 note_row(node, node->data.ids[u][i]);
             }
         }
@@ -127,10 +142,11 @@ void node_lose_last(struct node *node, int lost) {
 
 uint64_t node_reigns(const struct node *node, uint64_t newest) {
     uint64_t sum = 0;
+    int since = emptied(node);
     for (int u = 0; u < NODES; u++) {
         for (int i = 0; i < node->data.executed[u]; i++) {
             const struct txn *txn = txn_at(node->data.ids[u][i]);
-            if (txn->kind == TXN_EPOCH && txn->epoch <= newest) {
+            if (txn->kind == TXN_EPOCH && txn->epoch <= newest && node->data.ids[u][i] > since) {
                 sum = (sum + (UINT64_C(1) << 32)) ^ (uint64_t)node->data.ids[u][i];
             }
         }

@@ -17,6 +17,7 @@ struct db_session {
     int seq;          // of its commit that waits for acknowledgements, 0: none
     char begun[256];  // db_begin()
     bool stopping;    // its STOP waits for the receiver
+    bool in_transaction, wrote_row;
 };
 
 struct db_rows {

@@ -267,6 +267,12 @@ bool store_write(struct store *store, const struct state_field *fields, size_t c
     return answer(store, err);
 }
 
+bool store_forget(struct store *store, const char *const *names, size_t count, struct err *err) {
+    (void)names;
+    (void)count;
+    return ask(store, err) && answer(store, err);  // the simulation renames nobody
+}
+
 bool store_publish(struct store *store, enum store_channel channel, const char *message, struct err *err) {
     (void)message;
     if (!ask(store, err)) {

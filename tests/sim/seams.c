@@ -99,6 +99,11 @@ struct ship *ship_start(const struct settings *settings, enum service service) {
 }
 
 void ship_event(struct ship *ship, struct event_record *event) {
+    const char *result = json_string_value(json_object_get(event->detail, "result"));
+    const char *reason = json_string_value(json_object_get(event->detail, "reason"));
+    if (event->type == EVENT_COMMAND_FINISHED && text_equal(result, "ok") && reason && *reason) {
+        world_fail("a command went well and says why it did not: %s", reason);
+    }
     ship->events++;
     event_done(event);
 }

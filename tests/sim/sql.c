@@ -177,11 +177,37 @@ static enum sql_answer run_knows_of(struct db_session *session, const char *sql,
     return SQL_DONE;
 }
 
+// The row of the reign that goes on, which somebody removed.
+static enum sql_answer run_epoch_again(struct db_session *session, const char *sql) {
+    struct node *node = session->node;
+    const char *values = strstr(sql, " SELECT ");
+    unsigned long long epoch = strtoull(values + 8, NULL, 10);
+    if (session->seq) {
+        return sql_committed(session);
+    }
+    session->affected =
+        node_epoch(node) < epoch && sql_licensed(session, sql) && !node->read_only && !node->repl.configured ? 1 : 0;
+    if (session->affected) {
+        check_epoch_again(node, epoch);
+        node->row_sync = false;
+        (void)node_commit(node, (struct txn){.kind = TXN_EPOCH,
+                                             .epoch = epoch,
+                                             .primary = strchr(values, '\'')[1] - 'a',
+                                             .rule = atoi(strstr(values, "server_uuid, 0, ") + 16)});
+        world_trace("%s records epoch %llu again", node->name, epoch);
+        return sql_committed(session);
+    }
+    return SQL_DONE;
+}
+
 static enum sql_answer run_epoch(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
     struct node *node = session->node;
     if (node->super_read_only) {
         return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    }
+    if (strstr(sql, "@@GLOBAL.read_only = 0")) {
+        return run_epoch_again(session, sql);
     }
     const char *values = strstr(sql, " SELECT ");
     unsigned long long epoch = strtoull(values + 8, NULL, 10);
@@ -245,20 +271,43 @@ static enum sql_answer run_beat(struct db_session *session, const char *sql, str
     return SQL_DONE;
 }
 
-static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+static enum sql_answer run_begin(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
+    (void)rows;
+    (void)err;
+    session->in_transaction = true;
+    return SQL_DONE;
+}
+
+// An ordinary account's: read_only stops it.
+static enum sql_answer run_commit(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    (void)sql;
     (void)rows;
     if (session->seq) {
         return sql_committed(session);
     }
-    if (session->node->super_read_only) {
-        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --super-read-only");
+    bool wrote = session->wrote_row;
+    session->in_transaction = session->wrote_row = false;
+    if (!wrote) {
+        return SQL_DONE;
     }
-    session->affected = takes_rows(session->node, sql) ? 1 : 0;
-    if (session->affected) {
-        (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+    if (session->node->read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --read-only");
+    }
+    (void)node_commit(session->node, (struct txn){.kind = TXN_ROW});
+    return sql_committed(session);
+}
+
+static enum sql_answer run_row(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+    if (session->seq) {
         return sql_committed(session);
     }
-    return SQL_DONE;
+    if (session->node->read_only) {
+        return sql_refuse(err, ER_SUPER_READ_ONLY, "running with --read-only");
+    }
+    session->affected = takes_rows(session->node, sql) ? 1 : 0;
+    session->wrote_row = session->affected > 0;
+    return session->in_transaction ? SQL_DONE : run_commit(session, sql, rows, err);
 }
 
 // Rows of reigns that are over: the model keeps the newest only.
@@ -341,7 +390,9 @@ static const struct {
     {"CREATE TABLE IF NOT EXISTS relevo.", run_nothing, false},
     {"INSERT INTO relevo.epoch ", run_epoch, true},
     {"INSERT INTO relevo.heartbeat ", run_beat, true},
+    {"BEGIN", run_begin, false},
     {"INSERT INTO `appdb`.system_events ", run_row, true},
+    {"COMMIT", run_commit, true},
     {"STOP REPLICA IO_THREAD", run_stop_receiver, true},
     {"STOP REPLICA", run_stop, true},
     {"START REPLICA", run_start, true},

@@ -67,7 +67,7 @@ static struct settings settings_of(int nodes) {
     if (*base.cluster == '\0') {
         const char *const environment[] = {"RELEVO_NODES=a:3306,b:3306",
                                            "RELEVO_CONTROL_USER=relevo",
-                                           "RELEVO_CONTROL_PASSWORD=x",
+                                           "RELEVO_CONTROL_PASSWORD=x", "RELEVO_EVENTS_PASSWORD=x",
                                            "RELEVO_REPL_USER=repl",
                                            "RELEVO_REPL_PASSWORD=x",
                                            "RELEVO_REDIS_PASSWORD=x",
@@ -79,6 +79,7 @@ static struct settings settings_of(int nodes) {
         }
     }
     struct settings settings = base;
+    settings.copy_unasked = true;
     settings.node_count = (size_t)nodes;
     for (int i = 0; i < nodes; i++) {
         (void)text_format(settings.nodes[i].name, NODE_NAME_SIZE, "%c", 'a' + i);

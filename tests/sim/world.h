@@ -21,7 +21,7 @@ enum {
 
 // --- transactions: one number each, for the whole history ---
 
-enum txn_kind { TXN_INIT, TXN_WRITE, TXN_EPOCH, TXN_BEAT, TXN_ROW };
+enum txn_kind { TXN_INIT, TXN_WRITE, TXN_EPOCH, TXN_BEAT, TXN_ROW, TXN_EMPTIED /* relevo.epoch was */ };
 struct txn {
     enum txn_kind kind;
     bool acked;         // TXN_WRITE: the client was told
@@ -235,6 +235,7 @@ void check_told(uint64_t epoch, bool reigns);  // Redis knows: it is begun, or i
 void check_forgotten(void);                    // Redis lost what it knew
 void check_reign(void);                        // it is about to write its epoch row
 void check_epoch(const struct node *node, uint64_t epoch);
+void check_epoch_again(const struct node *node, uint64_t epoch);  // the row that somebody removed is written again
 void check_opening(const struct node *node);  // read_only is being switched off by a watcher
 void check_fencing(const struct node *node);
 void check_acknowledged(const struct node *node, int id);  // a client is told

@@ -27,7 +27,7 @@ struct cluster {
     int intent;
     int acks;  // lossless mode: so many acknowledgements are waited for
     int64_t sync_ms;
-    bool sync_rests, leaving;
+    bool sync_rests, leaving, asks;
     uint64_t serial;
 };
 
@@ -113,6 +113,7 @@ static inline struct facts cluster_judge(struct cluster *it) {
                                        .intent = it->intent,
                                        .acks = it->acks,
                                        .sync_ms = it->sync_ms,
+                                       .asks = it->asks,
                                        .sync_rests = it->sync_rests,
                                        .leaving = it->leaving};
     return assess(&it->memory, &input);

@@ -21,10 +21,16 @@ static inline struct decision decide(const struct situation *at) {
     return policy_cluster(PHASE_NORMAL, &facts, at->flags);
 }
 
+static inline struct decision decide_rows(enum standing standing, enum fit fit, enum primary_view view, unsigned flags,
+                                          enum sync_view sync, enum rows_view rows) {
+    const struct facts facts = {
+        .view = view, .sync = sync, .rows = rows, .nodes = {{.standing = standing, .fit = fit}}};
+    return policy_node(PHASE_NORMAL, &facts, 0, flags);
+}
+
 static inline struct decision decide_fit(enum standing standing, enum fit fit, enum primary_view view, unsigned flags,
                                          enum sync_view sync) {
-    const struct facts facts = {.view = view, .sync = sync, .nodes = {{.standing = standing, .fit = fit}}};
-    return policy_node(PHASE_NORMAL, &facts, 0, flags);
+    return decide_rows(standing, fit, view, flags, sync, ROWS_NONE);
 }
 
 static inline struct decision decide_node(enum standing standing, enum primary_view view, unsigned flags) {

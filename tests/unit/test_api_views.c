@@ -180,6 +180,49 @@ static void forecasts_the_death_of_the_primary(void **state) {
     assert_non_null(strstr(json_string_value(json_object_get(dead, "says")), "nadie"));
 }
 
+// What the watcher found lacking on a node: able only if a promotion does not need it. Of a dead primary nobody asks what
+// its death would bring.
+static void a_node_that_lacks_something_is_said_to(void **state) {
+    struct stage *stage = *state;
+#define LACK(msg, rest) \
+    "{\"outcome\":\"ok\",\"applier\":\"on\",\"receiver\":\"on\"," rest "\"lack_msg\":\"" msg "\",\"lack_account\":\"relevo@%\"," \
+    "\"lack_what\":\"RELOAD\",\"lack_mend\":\"GRANT RELOAD ON *.* TO x;\"}"
+    static const struct {
+        const char *node, *a;
+        bool able, dead;
+        const char *says, *lacks;  // NULL: null
+    } rows[] = {
+        {LACK("", ""), "ok", true, true, "could take over", NULL},
+        {LACK("MSG_LACK_PRIVILEGE", "\"unable\":true,"), "ok", false, true, "GRANT RELOAD", "relevo@% lacks RELOAD there"},
+        {LACK("MSG_LACK_REPL", ""), "ok", true, true, "could take over", "GRANT RELOAD"},
+        {LACK("MSG_LACK_REPL", "\"stale\":true,"), "ok", false, true, "does not know of the reign", "GRANT RELOAD"},
+        {LACK("MSG_OF_A_NEWER_WATCHER", ""), "ok", true, true, "could take over", NULL},
+        {LACK("", ""), "refused", true, false, "could take over", NULL},
+        {LACK("", ""), "denied", true, true, "could take over", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cluster_state it = {0};
+        char a[64];
+        (void)text_format(a, sizeof a, "{\"outcome\":\"%s\"}", rows[i].a);
+        decode(&it, "phase", "NORMAL");
+        decode(&it, "primary", NODE_A);
+        decode(&it, "forecast_rule", "210");
+        decode(&it, "forecast_node", NODE_B);
+        decode(&it, "node:" NODE_A, a);
+        decode(&it, "node:" NODE_B, rows[i].node);
+        snapshot_take_state(stage->snapshot, &it, now);
+        get(stage, "/api/v1/verdict", "lang=en");
+        json_t *one = json_array_get(json_object_get(stage->json, "if_the_primary_died_now"), 0);
+        const char *says = json_string_value(json_object_get(one, "says"));
+        const char *lacks = json_string_value(json_object_get(one, "lacks"));
+        if (json_is_true(json_object_get(one, "able")) != rows[i].able || !strstr(says, rows[i].says) ||
+            (lacks != NULL) != (rows[i].lacks != NULL) || (lacks && !strstr(lacks, rows[i].lacks)) ||
+            json_is_object(json_object_get(stage->json, "if_dead")) != rows[i].dead) {
+            fail_msg("row %zu: %s / %s", i, says, lacks ? lacks : "null");
+        }
+    }
+}
+
 static void set_rule_and_b(struct stage *stage, const char *phase, int rule, const char *b) {
     struct cluster_state state = {0};
     char text[12];
@@ -400,6 +443,7 @@ int main(void) {
         TEST(keeps_the_shape_of_status),
         TEST(gives_the_verdict),
         TEST(forecasts_the_death_of_the_primary),
+        TEST(a_node_that_lacks_something_is_said_to),
         TEST(names_the_ways_on),
         TEST(starts_who_is_away),
         TEST(accepts_half_a_copy),

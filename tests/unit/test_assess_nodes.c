@@ -57,6 +57,11 @@ static void a_node_stands_by_what_it_shows(void **state) {
     b->applier = THREAD_OFF;
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
     b->applier = THREAD_ON;
+    b->source_moved = true;  // it streams, from an address that is configured no more: it is turned to the new one
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_READY);
+    assert_int_equal(cluster_judge(&it).witness, WITNESS_STREAMS);
+    b->source_moved = false;
     b->half_rebuilt = true;
     assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);  // whatever it streams
     b->half_rebuilt = false;
@@ -217,6 +222,34 @@ static void a_stream_with_transactions_of_its_own_is_adrift(void **state) {
     assert_int_equal(cluster_judge(&it).nodes[NODE_B].standing, STANDING_STREAMING);
 }
 
+// The same where a person is asked first: it streams on and is marked, and nobody promotes it meanwhile.
+static void what_a_stream_holds_more_waits_for_a_person(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    it.asks = true;
+    (void)cluster_healthy(&it);
+    it.now_ms += 1;
+    struct observation *b = cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-10," UUID_B ":1");
+    it.now_ms += 1;
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-10");
+    struct facts facts = cluster_judge(&it);
+    assert_int_equal(facts.nodes[NODE_B].standing, STANDING_ERRANT);
+    assert_int_equal(facts.nodes[NODE_B].diverged, 1);
+    assert_false(facts.all_streaming);
+    assert_int_equal(facts.candidate, CANDIDATE_NONE);
+    assert_int_equal(facts.witness, WITNESS_STREAMS);
+    b->applier_errno = 1062;  // it does not go on by itself
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    b->applier_errno = 0;
+    b->receiver = THREAD_OFF;
+    assert_int_equal(standing_of(&it, NODE_B), STANDING_ADRIFT);
+    b->receiver = THREAD_CONNECTING;
+    (void)cluster_see(&it, NODE_A, PROBE_REFUSED);
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_NONE);  // nor now that the primary is dead
+    it.asks = false;
+    assert_int_equal(cluster_judge(&it).candidate, CANDIDATE_READY);
+}
+
 // The primary's rows in a new look, and the replica's beside them.
 static enum standing rows(struct cluster *it, uint64_t epoch_a, uint64_t reigns_a, uint64_t epoch_b, uint64_t reigns_b,
                           const char *executed_b, bool new_b) {
@@ -312,6 +345,7 @@ int main(void) {
         cmocka_unit_test(steady_is_streaming_without_a_break),
         cmocka_unit_test(divergence_needs_the_newer_look_at_the_primary),
         cmocka_unit_test(a_stream_with_transactions_of_its_own_is_adrift),
+        cmocka_unit_test(what_a_stream_holds_more_waits_for_a_person),
         cmocka_unit_test(half_a_copy_neither_streams_nor_takes_over),
         cmocka_unit_test(numbers_without_the_row_of_their_reign_are_others),
         cmocka_unit_test(alike_but_for_an_older_row_is_given_time),

@@ -26,6 +26,11 @@ static void a_primary_that_does_not_wait_as_recorded_is_loose(void **state) {
     row.now_ms += 100;
     waits(&row, UUID_A ":1-10")->epoch_sync = false;
     assert_int_equal(cluster_judge(&row).sync, SYNC_LOOSE);
+    AUTO_CLUSTER struct cluster gone = lossless_of(2);
+    gone.now_ms += 100;
+    waits(&gone, UUID_A ":1-10")->epoch_sync = false;
+    gone.seen[NODE_A]->epoch = 0;  // the row is not there: rule 514 writes it again
+    assert_int_equal(cluster_judge(&gone).sync, SYNC_ON);
     AUTO_CLUSTER struct cluster before = lossless_of(2);
     waits(&before, UUID_A ":1-10")->semisync.source_strict = false;
     before.now_ms += 100;

@@ -18,6 +18,9 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         assert_row(name, rule->standing < 1u << STANDING_COUNT);
         assert_row(name, rule->sync < 1u << SYNC_COUNT);
         assert_row(name, rule->fit < 1u << FIT_COUNT);
+        assert_row(name, rule->rows < 1u << ROWS_VIEW_COUNT);
+        // What the sweep relies on: only an open primary's row is looked at, and only about the primary.
+        assert_row(name, rule->rows == 0 || rule->standing == 1u << STANDING_PRIMARY);
         assert_row(name, rule->to == PHASE_STAY || (rule->to >= 0 && rule->to < PHASE_COUNT));
         assert_row(name, rule->act < ACT_COUNT && *act_name(rule->act) != '?');
         // What the sweep relies on: only an open primary can be in step or not.
@@ -25,13 +28,13 @@ static void assert_form(const struct rule *rules, size_t count, int after, bool 
         // A person can read why: whatever is done, whatever the cluster is said to be.
         assert_row(name, rule->why != MSG_NONE || (of_node && rule->act == ACT_NONE));
         bool on_node = rule->act == ACT_FENCE || rule->act == ACT_FORGET || rule->act == ACT_RESYNC ||
-                       rule->act == ACT_ALARM || rule->act == ACT_SUIT;
+                       rule->act == ACT_ALARM || rule->act == ACT_SUIT || rule->act == ACT_RESTORE;
         if (of_node) {
             assert_row(name, rule->to == PHASE_STAY && rule->target == TARGET_NONE);
             assert_row(name, rule->act == ACT_NONE || (on_node && (rule->standing || rule->fit)));
             assert_row(name, (rule->witness | rule->candidate | rule->election) == 0);
         } else {
-            assert_row(name, !on_node && (rule->standing | rule->fit) == 0);
+            assert_row(name, !on_node && (rule->standing | rule->fit | rule->rows) == 0);
             assert_row(name, (rule->act == ACT_NONE) == (rule->target == TARGET_NONE));
             assert_row(name, rule->act == ACT_NONE || rule->view);  // no act without knowing how the primary is
             // What the sweep relies on: nothing else is asked when nobody is recorded.
@@ -80,6 +83,8 @@ static const struct example {
     {180, "asked, only missed", {PRIMARY_MISSED, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {190, "asked, still streams", {PRIMARY_DEAD, WITNESS_STREAMS, CANDIDATE_READY, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {202, "asked, nobody can", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_NONE, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
+    {207, "its account lacks a privilege", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_UNABLE, 0, LEADS, 0}},
+    {200, "the same, nobody confirms", {PRIMARY_DEAD, WITNESS_NONE, CANDIDATE_UNABLE, 0, LEADS, 0}},
     {208, "asked, stale", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_STALE, 0, LEADS | FLAG_ASK_FAILOVER, 0}},
     {193,
      "asked, a half-opened node away",
@@ -107,10 +112,19 @@ static const struct example {
     {202, "forced, target not fit", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_NONE, 0, LEADS | FLAG_ASK_FORCE, 0}},
     {166, "forced, but the primary serves", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
     {178, "forced, but the primary lives", {PRIMARY_ALIVE, 0, 0, 0, LEADS | FLAG_ASK_FORCE | FLAG_TARGET_FIT, 0}},
-    {130,
+    {129,
      "maintenance, dead",
      {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_MAINTENANCE | FLAG_INTENT, 0}},
+    {129, "maintenance, the primary dead", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_MAINTENANCE, 0}},
+    {129, "maintenance, the primary silent", {PRIMARY_SILENT, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_MAINTENANCE, 0}},
+    {129, "maintenance, the primary shut down", {PRIMARY_CLOSING, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_MAINTENANCE, 0}},
     {130, "maintenance, all well", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_MAINTENANCE | FLAG_ALL_STREAMING, 0}},
+    {132, "one open, watching only", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_OTHER | FLAG_HELD, 0}},
+    {132, "none open, watching only", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_HELD, 0}},
+    {132, "several open, watching only", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_MANY | FLAG_HELD, 0}},
+    {130, "watching only, in maintenance", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_MAINTENANCE | FLAG_HELD, 0}},
+    {164, "on record: no more held", {PRIMARY_OPEN, 0, 0, 0, LEADS | FLAG_ALL_STREAMING | FLAG_HELD, 0}},
+    {210, "on record and dead: no more held", {PRIMARY_DEAD, WITNESS_LOST, CANDIDATE_READY, 0, LEADS | FLAG_HELD, 0}},
     {140, "several open", {PRIMARY_NONE, 0, 0, ELECTION_READY, LEADS | FLAG_OPEN_MANY, 0}},
     {141, "one open, half a copy", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS | FLAG_OPEN_OTHER, 0}},
     {141, "half a copy covers all", {PRIMARY_NONE, 0, 0, ELECTION_HALF, LEADS, 0}},
@@ -321,6 +335,9 @@ static const struct node_example {
     {540, "adrift", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
     {0, "adrift, a job just failed", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE},
     {542, "forked", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {544, "errant", STANDING_ERRANT, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
+    {0, "errant, the primary closed", STANDING_ERRANT, PRIMARY_CLOSED, LEADS, 0, SYNC_NONE},
+    {510, "errant, in maintenance", STANDING_ERRANT, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0, SYNC_NONE},
     {540, "adrift, lossless", STANDING_ADRIFT, PRIMARY_OPEN, LEADS, 0, SYNC_ON},
     {542, "forked, lossless", STANDING_FORKED, PRIMARY_OPEN, LEADS, 0, SYNC_OFF},
     {535, "adrift, it waits, a half-opened node away", STANDING_ADRIFT, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0,
@@ -364,6 +381,42 @@ static const struct node_example {
     {0, "the primary itself", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE},
 };
 
+// The row of the open primary's reign, which somebody removed.
+static const struct rows_example {
+    int rule;
+    const char *name;
+    enum standing standing;
+    enum primary_view view;
+    unsigned flags;
+    enum fit fit;
+    enum sync_view sync;
+    enum rows_view rows;
+} rows_examples[] = {
+    {514, "the row of its reign is gone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {514, "the same, it waits", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_ON, ROWS_LOST},
+    {514, "the same, it goes on alone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_OFF, ROWS_LOST},
+    {514, "the same, others keep up", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_DUE, ROWS_LOST},
+    {514, "the same, it does not wait as recorded", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_LOOSE, ROWS_LOST},
+    {514, "the same, the mode is being left", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_LEFT, ROWS_LOST},
+    {514, "the same, without plugins", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, FIT_ABSENT, SYNC_OFF, ROWS_LOST},
+    {515, "the same, it waits in vain", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_STUCK, ROWS_LOST},
+    {515, "the same, tried a moment ago", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, the record may be old", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_RECALLED, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, a half-opened node away", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_UNCERTAIN, 0, SYNC_NONE, ROWS_LOST},
+    {515, "the same, the primary is not open", STANDING_PRIMARY, PRIMARY_DEAD, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {516, "gone there alone", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_ALONE},
+    {517, "another cluster's row", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_COOLING, 0, SYNC_NONE, ROWS_OTHER},
+    {518, "a locked table", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_UNREAD},
+    {510, "gone, maintenance", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_MAINTENANCE, 0, SYNC_NONE, ROWS_LOST},
+    {505, "gone, busy", STANDING_PRIMARY, PRIMARY_OPEN, LEADS | FLAG_BUSY, 0, SYNC_NONE, ROWS_LOST},
+    {500, "gone, another leads", STANDING_PRIMARY, PRIMARY_OPEN, FLAG_SETTLED, 0, SYNC_NONE, ROWS_LOST},
+    {0, "the row is there", STANDING_PRIMARY, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_KEPT},
+    {0, "gone on the primary: no business of a replica", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_LOST},
+    {0, "gone there alone: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_ALONE},
+    {0, "another cluster's row: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_OTHER},
+    {0, "a locked table: neither", STANDING_STREAMING, PRIMARY_OPEN, LEADS, 0, SYNC_NONE, ROWS_UNREAD},
+};
+
 static void each_example_meets_its_rule(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(examples); i++) {
@@ -375,6 +428,13 @@ static void each_example_meets_its_rule(void **state) {
     for (size_t i = 0; i < COUNT_OF(node_examples); i++) {
         const struct node_example *it = &node_examples[i];
         struct decision got = decide_fit(it->standing, it->fit, it->view, it->flags, it->sync);
+        if (got.rule != it->rule) {
+            fail_msg("row \"%s\": rule %d instead of %d", it->name, got.rule, it->rule);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(rows_examples); i++) {
+        const struct rows_example *it = &rows_examples[i];
+        struct decision got = decide_rows(it->standing, it->fit, it->view, it->flags, it->sync, it->rows);
         if (got.rule != it->rule) {
             fail_msg("row \"%s\": rule %d instead of %d", it->name, got.rule, it->rule);
         }
@@ -399,6 +459,9 @@ static void every_rule_has_an_example(void **state) {
         size_t met = 0;
         for (size_t j = 0; j < COUNT_OF(node_examples); j++) {
             met += node_examples[j].rule == rules[i].id ? 1 : 0;
+        }
+        for (size_t j = 0; j < COUNT_OF(rows_examples); j++) {
+            met += rows_examples[j].rule == rules[i].id ? 1 : 0;
         }
         if (met == 0) {
             fail_msg("rule %d has no example", rules[i].id);
@@ -438,7 +501,7 @@ static void tells_what_a_death_would_bring(void **state) {
         {WITNESS_STREAMS, CANDIDATE_BROKEN, LEADS, 206},
         {WITNESS_STREAMS, CANDIDATE_STALE, LEADS, 208},
         {WITNESS_STREAMS, CANDIDATE_READY, LEADS | FLAG_LIMIT, 194},
-        {WITNESS_STREAMS, CANDIDATE_READY, LEADS | FLAG_MAINTENANCE, 130},
+        {WITNESS_STREAMS, CANDIDATE_READY, LEADS | FLAG_MAINTENANCE, 129},
         {WITNESS_STREAMS, CANDIDATE_READY, LEADS | FLAG_UNCERTAIN, 193},
         {WITNESS_STREAMS, CANDIDATE_READY, FLAG_SETTLED, 100},
     };

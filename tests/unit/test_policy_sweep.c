@@ -58,12 +58,12 @@ static const char *wrong_act(const struct situation *at, const struct decision *
                        : "reopens a primary that may have been replaced";
         case ACT_ELECT:
             return at->view == PRIMARY_NONE && at->election == ELECTION_READY && !others &&
-                           !(flags & (FLAG_COOLING | FLAG_MAINTENANCE)) && got->target == TARGET_ELECTED
+                           !(flags & (FLAG_COOLING | FLAG_MAINTENANCE | FLAG_HELD)) && got->target == TARGET_ELECTED
                        ? NULL
                        : "elects without having heard all";
         case ACT_ADOPT:
             return at->view == PRIMARY_NONE && at->election != ELECTION_HALF && (flags & FLAG_OPEN_OTHER) &&
-                           !(flags & (FLAG_OPEN_MANY | FLAG_MAINTENANCE)) && got->target == TARGET_OPEN
+                           !(flags & (FLAG_OPEN_MANY | FLAG_MAINTENANCE | FLAG_HELD)) && got->target == TARGET_OPEN
                        ? NULL
                        : "adopts one of several";
         case ACT_SYNC:
@@ -81,6 +81,7 @@ static const char *wrong_act(const struct situation *at, const struct decision *
         case ACT_FENCE:
         case ACT_SUIT:
         case ACT_FORGET:
+        case ACT_RESTORE:
         case ACT_RESYNC:
         case ACT_ALARM:
         case ACT_COUNT:
@@ -153,7 +154,7 @@ static void nothing_is_decided_that_may_not_be(void **state) {
     for (size_t i = 0; i < COUNT_OF(singles); i++) {
         known |= singles[i];
     }
-    assert_int_equal(known | asks[1] | asks[2] | asks[3] | opens[2] | opens[3], (1u << 21) - 1);  // none left out
+    assert_int_equal(known | asks[1] | asks[2] | asks[3] | opens[2] | opens[3] | FLAG_HELD, ((1u << 21) - 1) | FLAG_HELD);  // none left out
     size_t free_flags = COUNT_OF(singles) - 3;
     for (unsigned chosen = 0; chosen < 1u << free_flags; chosen++) {
         unsigned flags = 0;
@@ -163,6 +164,8 @@ static void nothing_is_decided_that_may_not_be(void **state) {
         for (size_t i = 0; i < COUNT_OF(asks) * COUNT_OF(opens); i++) {
             unsigned all = flags | asks[i % COUNT_OF(asks)] | opens[i / COUNT_OF(asks)];
             each_view(all | LEADS);
+            struct situation held = {PRIMARY_NONE, 0, 0, i % 2 ? ELECTION_READY : ELECTION_WAITING, all | LEADS | FLAG_HELD, 0};
+            check(&held);
         }
     }
 }
@@ -194,7 +197,9 @@ static void check_fit(enum standing standing, enum fit fit, enum primary_view vi
     struct decision got = decide_fit(standing, fit, view, flags, SYNC_NONE);
     bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE | FLAG_COOLING));
     bool suits = fit == FIT_WRONG && view == PRIMARY_OPEN && !quiet;
-    bool alarms = (fit == FIT_ABSENT || standing == STANDING_TWIN) && (flags & FLAG_LEADER) &&
+    bool suited = fit == FIT_WRONG && view == PRIMARY_OPEN && !(flags & FLAG_COOLING);
+    bool errs = standing == STANDING_ERRANT && view == PRIMARY_OPEN && !suited;
+    bool alarms = (fit == FIT_ABSENT || standing == STANDING_TWIN || errs) && (flags & FLAG_LEADER) &&
                   !(flags & (FLAG_BUSY | FLAG_MAINTENANCE));
     if ((got.act == ACT_SUIT && !suits) || (got.act == ACT_ALARM) != alarms) {
         fail_msg("rule %d: %s a node that is %s and %s, primary %s, flags 0x%x", got.rule, act_name(got.act),
@@ -232,6 +237,33 @@ static void nobody_is_made_to_acknowledge_beside_a_rival(void **state) {
     }
 }
 
+// A row of a reign is written on the primary alone, while it is open and nobody else may reign, by the one who leads.
+static void a_reign_is_written_again_only_where_it_goes_on(void **state) {
+    (void)state;
+    static const unsigned stops[] = {FLAG_LEADER,  FLAG_BUSY,      FLAG_MAINTENANCE,
+                                     FLAG_COOLING, FLAG_UNCERTAIN, FLAG_RECALLED};
+    for (unsigned n = 0; n < (1u << COUNT_OF(stops)) * PRIMARY_VIEW_COUNT * STANDING_COUNT * SYNC_COUNT * ROWS_VIEW_COUNT;
+         n++) {
+        unsigned flags = FLAG_SETTLED, rest = n >> COUNT_OF(stops);
+        for (size_t i = 0; i < COUNT_OF(stops); i++) {
+            flags |= n & 1u << i ? stops[i] : 0;
+        }
+        enum primary_view view = (enum primary_view)(rest % PRIMARY_VIEW_COUNT);
+        enum standing standing = (enum standing)(rest / PRIMARY_VIEW_COUNT % STANDING_COUNT);
+        enum sync_view sync = (enum sync_view)(rest / PRIMARY_VIEW_COUNT / STANDING_COUNT % SYNC_COUNT);
+        enum rows_view rows = (enum rows_view)(rest / PRIMARY_VIEW_COUNT / STANDING_COUNT / SYNC_COUNT);
+        struct decision got = decide_rows(standing, FIT_NONE, view, flags, sync, rows);
+        bool may = view == PRIMARY_OPEN && standing == STANDING_PRIMARY && sync != SYNC_STUCK && rows == ROWS_LOST &&
+                   flags == LEADS;
+        bool quiet = !(flags & FLAG_LEADER) || (flags & (FLAG_BUSY | FLAG_MAINTENANCE));
+        bool told = !quiet && standing == STANDING_PRIMARY && rows > ROWS_KEPT;
+        if ((got.act == ACT_RESTORE) != may || (told && got.act != ACT_RESTORE && got.act != ACT_ALARM)) {
+            fail_msg("rule %d: %s the row, primary %s, node %s, sync %s, rows %s, flags 0x%x", got.rule, act_name(got.act),
+                     primary_view_name(view), standing_name(standing), sync_view_name(sync), rows_view_name(rows), flags);
+        }
+    }
+}
+
 static void nodes_are_repaired_only_when_that_is_safe(void **state) {
     (void)state;
     static const unsigned stops[] = {FLAG_LEADER, FLAG_BUSY, FLAG_MAINTENANCE, FLAG_COOLING};
@@ -251,7 +283,7 @@ static void nodes_are_repaired_only_when_that_is_safe(void **state) {
                 }
                 bool right = got.act == ACT_NONE    ? true
                              : quiet                ? false
-                             : got.act == ACT_ALARM ? standing == STANDING_TWIN
+                             : got.act == ACT_ALARM ? standing == STANDING_TWIN || (standing == STANDING_ERRANT && view == PRIMARY_OPEN)
                              : flags & FLAG_COOLING ? false
                              : got.act == ACT_FENCE ? (standing == STANDING_OPEN && certain) ||
                                                           (standing == STANDING_LOOSE && view == PRIMARY_OPEN)
@@ -273,6 +305,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_decided_that_may_not_be),
         cmocka_unit_test(nothing_is_done_by_whoever_may_not),
         cmocka_unit_test(nobody_is_made_to_acknowledge_beside_a_rival),
+        cmocka_unit_test(a_reign_is_written_again_only_where_it_goes_on),
         cmocka_unit_test(nodes_are_repaired_only_when_that_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,59 @@ static void what_is_no_record(void **state) {
     assert_true(assess_record(&it.state, it.seen, it.count));
 }
 
+// --- a server that bears another name now ---
+
+static bool renamed(struct cluster *it) {
+    return assess_rename(&it->state, it->seen, (const char (*)[NODE_NAME_SIZE])it->names, it->count);
+}
+
+static void a_server_is_known_by_its_uuid(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "old-name");
+    assert_false(renamed(&it));  // nobody was seen yet
+    (void)cluster_fenced(&it, NODE_B, ALL);
+    assert_false(renamed(&it));
+    (void)cluster_fenced(&it, NODE_A, ALL);
+    assert_true(renamed(&it));
+    assert_record(&it, 1, "a", UUID_A);
+    assert_false(renamed(&it));  // once
+}
+
+static void names_that_were_swapped(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(2);
+    struct observation *a = cluster_fenced(&it, NODE_A, ALL);
+    (void)text_copy(a->uuid, sizeof a->uuid, UUID_B);
+    struct observation *b = cluster_fenced(&it, NODE_B, ALL);
+    (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
+    a->outcome = PROBE_REFUSED;
+    assert_false(renamed(&it));  // the old name may be its own still: b a copy of its data
+    assert_record(&it, 1, "a", UUID_A);
+    a->outcome = PROBE_OK;
+    assert_true(renamed(&it));
+    assert_record(&it, 1, "b", UUID_A);
+}
+
+static void a_copied_data_directory_is_no_new_name(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    struct observation *a = cluster_serves(&it, NODE_A, ALL);
+    struct observation *b = cluster_fenced(&it, NODE_B, ALL);
+    (void)text_copy(b->uuid, sizeof b->uuid, UUID_A);
+    assert_false(renamed(&it));
+    a->outcome = PROBE_TIMEOUT;
+    assert_false(renamed(&it));
+    a->outcome = PROBE_OK;
+    (void)text_copy(it.state.primary, sizeof it.state.primary, "old-name");
+    assert_false(renamed(&it));  // which of the two?
+    assert_record(&it, 1, "old-name", UUID_A);
+    *it.state.primary_uuid = '\0';
+    *a->uuid = '\0';
+    *b->uuid = '\0';
+    assert_false(renamed(&it));
+}
+
 // --- restore ---
 
 static void known(struct cluster *it, int node, int64_t age_ms, enum thread_state receiver) {
@@ -75,6 +128,26 @@ static void known(struct cluster *it, int node, int64_t age_ms, enum thread_stat
 static void restore(struct cluster *it) {
     assess_restore(&it->memory, &it->state, (const char (*)[NODE_NAME_SIZE])it->names, it->count, it->now_ms,
                    CLUSTER_WALL_MS);
+}
+
+// Should the primary be dead by then, nobody could say otherwise what a node holds that it lacked.
+static void what_was_foreign_is_known_after_a_restart(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    char of_a[] = ALL, of_b[] = UUID_A ":1-12," UUID_B ":1-2", of_c[] = UUID_A ":1-12";
+    known(&it, NODE_A, 5000, THREAD_ABSENT);
+    known(&it, NODE_B, 4000, THREAD_ON);
+    known(&it, NODE_C, 4000, THREAD_ON);
+    it.state.nodes[0].gtid_executed = of_a;
+    it.state.nodes[1].gtid_executed = of_b;
+    it.state.nodes[2].gtid_executed = of_c;
+    restore(&it);
+    assert_int_equal(it.memory.nodes[NODE_A].foreign, 0);
+    assert_int_equal(it.memory.nodes[NODE_B].foreign, 2);
+    assert_int_equal(it.memory.nodes[NODE_C].foreign, 0);
+    for (int i = 0; i < 3; i++) {
+        it.state.nodes[i].gtid_executed = NULL;
+    }
 }
 
 static void the_streams_are_known_after_a_restart(void **state) {
@@ -218,7 +291,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_row_that_answers_is_the_record),
         cmocka_unit_test(an_empty_redis_is_filled_from_mysql),
+        cmocka_unit_test(a_server_is_known_by_its_uuid),
+        cmocka_unit_test(names_that_were_swapped),
+        cmocka_unit_test(a_copied_data_directory_is_no_new_name),
         cmocka_unit_test(what_is_no_record),
+        cmocka_unit_test(what_was_foreign_is_known_after_a_restart),
         cmocka_unit_test(the_streams_are_known_after_a_restart),
         cmocka_unit_test(a_stream_from_elsewhere_is_none),
         cmocka_unit_test(the_end_of_a_stream_is_known_after_a_restart),

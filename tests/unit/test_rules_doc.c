@@ -28,6 +28,7 @@ static const struct {
     {FLAG_UNCERTAIN, "a node left half-opened cannot be asked"},
     {FLAG_YOUNG, "we have just started"},
     {FLAG_RECALLED, "the record may be out of date, not all were asked"},
+    {FLAG_HELD, "a person shall say first"},
     {FLAG_OUTLIVED, "it is the old primary of a failover left half-way"},
     {FLAG_BEHIND, "another node holds what it made itself and has lost"},
     {FLAG_FAILBACK_DUE, "the preferred node is ready"},
@@ -77,6 +78,7 @@ NAMES(election)
 NAMES(standing)
 NAMES(sync_view)
 NAMES(fit)
+NAMES(rows_view)
 
 // "dead, silent" for a set of values.
 static char *set_text(unsigned set, const char *(*word)(unsigned)) {
@@ -105,6 +107,7 @@ static char *when_text(const struct rule *rule) {
     put_condition(&when, "acknowledgements", rule->sync, sync_view_word);
     put_condition(&when, "node", rule->standing, standing_word);
     put_condition(&when, "its semi-sync settings", rule->fit, fit_word);
+    put_condition(&when, "the row of its reign", rule->rows, rows_view_word);
     for (size_t i = 0; i < COUNT_OF(flag_names); i++) {
         if ((rule->yes | rule->no) & flag_names[i].flag) {
             put(&when, "%s%s%s", *when.text ? "; " : "", rule->no & flag_names[i].flag ? "**not** " : "",

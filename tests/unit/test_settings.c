@@ -4,7 +4,9 @@
 
 #include "unit.h"
 
-#define SECRETS "RELEVO_CONTROL_PASSWORD=c0ntrol", "RELEVO_REPL_PASSWORD=r3pl", "RELEVO_REDIS_PASSWORD=r3dis"
+#define SECRETS                                                                                                         \
+    "RELEVO_CONTROL_PASSWORD=c0ntrol", "RELEVO_RESYNC_PASSWORD=r3sync", "RELEVO_EVENTS_PASSWORD=3vents",                \
+        "RELEVO_REPL_PASSWORD=r3pl", "RELEVO_REDIS_PASSWORD=r3dis"
 
 static bool load(enum service service, const char *const *environment, struct settings *ret, struct err *err) {
     *err = (struct err){0};
@@ -107,13 +109,13 @@ static void refused(void **state) {
         {"RELEVO_CLUSTER=0123456789012345678901234567890123456789012345678901234567890123", "1 to 63"},
         {"RELEVO_NODES=a,a", "different"},
         {"RELEVO_NODES=a,A:1", "different"},
-        {"RELEVO_NODES=a,,b", "host[:port]"},
-        {"RELEVO_NODES=a b", "host[:port]"},
-        {"RELEVO_NODES=-a", "host[:port]"},
-        {"RELEVO_NODES=a.b", "host[:port]"},
-        {"RELEVO_NODES=a:0", "host[:port]"},
-        {"RELEVO_NODES=a:65536", "host[:port]"},
-        {"RELEVO_NODES=a:x", "host[:port]"},
+        {"RELEVO_NODES=a,,b", "name[:port]"},
+        {"RELEVO_NODES=a b", "name[:port]"},
+        {"RELEVO_NODES=-a", "name[:port]"},
+        {"RELEVO_NODES=a.b", "name[:port]"},
+        {"RELEVO_NODES=a:0", "name[:port]"},
+        {"RELEVO_NODES=a:65536", "name[:port]"},
+        {"RELEVO_NODES=a:x", "name[:port]"},
         {"RELEVO_NODES=1,2,3,4,5,6,7,8,9,10", "1 to 9"},
         {"RELEVO_PREFERRED=elsewhere", "RELEVO_NODES"},
         {"RELEVO_FAILBACK=yes", "auto or manual"},
@@ -189,16 +191,31 @@ static void a_secret_is_never_told(void **state) {
 static void needed_secrets(void **state) {
     (void)state;
     static const char *const all[] = {SECRETS};
-    static const char *const names[] = {"RELEVO_CONTROL_PASSWORD", "RELEVO_REPL_PASSWORD", "RELEVO_REDIS_PASSWORD"};
+    static const struct {
+        const char *name;
+        bool watcher, resync;
+    } needed[] = {{"RELEVO_CONTROL_PASSWORD", true, false},
+                  {"RELEVO_RESYNC_PASSWORD", false, true},
+                  {"RELEVO_EVENTS_PASSWORD", true, true},
+                  {"RELEVO_REPL_PASSWORD", true, true},
+                  {"RELEVO_REDIS_PASSWORD", true, true}};
     static const enum service services[] = {SERVICE_WATCHER, SERVICE_RESYNC};
-    for (size_t i = 0; i < COUNT_OF(all); i++) {
-        const char *const environment[] = {all[(i + 1) % 3], all[(i + 2) % 3], NULL};
+    for (size_t i = 0; i < COUNT_OF(needed); i++) {
+        const char *environment[COUNT_OF(all)] = {NULL};  // all but this one
+        for (size_t k = 0, count = 0; k < COUNT_OF(all); k++) {
+            if (strncmp(all[k], needed[i].name, strlen(needed[i].name)) != 0) {
+                environment[count++] = all[k];
+            }
+        }
         for (size_t j = 0; j < COUNT_OF(services); j++) {
             struct settings settings;
             struct err err;
-            assert_row(names[i], !load(services[j], environment, &settings, &err));
-            assert_memory_equal(err.text, names[i], strlen(names[i]));
-            assert_non_null(strstr(err.text, "_FILE"));
+            bool needs = services[j] == SERVICE_WATCHER ? needed[i].watcher : needed[i].resync;
+            assert_row(needed[i].name, load(services[j], environment, &settings, &err) == !needs);
+            if (needs) {
+                assert_memory_equal(err.text, needed[i].name, strlen(needed[i].name));
+                assert_non_null(strstr(err.text, "_FILE"));
+            }
         }
     }
     const char *const none[] = {NULL};
@@ -305,6 +322,7 @@ static void the_effective_table(void **state) {
     assert_null(strstr(text, "c0ntrol"));
     assert_null(strstr(text, "r3pl"));
     assert_null(strstr(text, "r3dis"));
+    assert_null(strstr(text, "3vents"));
     assert_non_null(strstr(text, "a:1,b:3306"));
     assert_non_null(strstr(text, "12/300s"));
     assert_null(strstr(text, "RELEVO_HTTP")); // the dashboard's
@@ -322,7 +340,7 @@ static void the_effective_table(void **state) {
         assert_row(line, value == column);
         set += strncmp(line + value, "(set)", 5) == 0;
     }
-    assert_int_equal(set, 3);
+    assert_int_equal(set, 4);  // control, events, repl, Redis
     free(text);
 
     assert_true(load(SERVICE_DASHBOARD, environment, &settings, &err));

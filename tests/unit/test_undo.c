@@ -266,6 +266,9 @@ static void refusals(void **state) {
     refused("begins like begin", query("BEGIN NOT ATOMIC"), UNDO_STATEMENT, "BEGIN NOT");
     refused("rollback to", query("ROLLBACK TO `a`"), UNDO_STATEMENT, "ROLLBACK TO");
     refused("nothing", query(""), UNDO_STATEMENT, "");
+    refused("flush", query("FLUSH STATUS"), UNDO_POSSIBLE, "");
+    refused("flush and more", query("FLUSH STATUS; DROP TABLE t"), UNDO_STATEMENT, "FLUSH STATUS");
+    refused("repair: the tables are asked later", query("REPAIR TABLE a.b"), UNDO_POSSIBLE, "");
     refused("xa", query("XA START X'31',X'',1"), UNDO_XA, "XA START");
     refused("xa prepare", other(BINLOG_XA_PREPARE, 0), UNDO_XA, "XA PREPARE");
     refused("unknown", other(99, 0), UNDO_EVENT, "99");
@@ -283,6 +286,27 @@ static void refusals(void **state) {
     length = event_at(BINLOG_MAGIC_BYTES);
     memcpy(made, file + BINLOG_MAGIC_BYTES, length);
     refused("another server", length, UNDO_FORMAT, "");
+}
+
+// Beside rows, too: they are undone, and what has none is counted and named.
+static void idle(void **state) {
+    (void)state;
+    AUTO_UNDO struct undo *undo = fixture();
+    assert_int_equal(undo_idle(undo), 0);
+    static const char *const texts[] = {"FLUSH STATUS", "FLUSH PRIVILEGES", "flush status"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        undo_feed(undo, made, other(BINLOG_GTID, 0));
+        undo_feed(undo, made, query(texts[i]));
+    }
+    undo_feed(undo, made, other(BINLOG_GTID, 0));
+    undo_feed(undo, made, query("BEGIN"));
+    undo_feed(undo, made, query("COMMIT"));
+    assert_int_equal(verdict_of(undo), UNDO_POSSIBLE);
+    assert_int_equal(undo_idle(undo), 4);
+    assert_int_equal(undo_rows(undo), 17);
+    AUTO_TEXT char *text = idle_text(undo_idle_seen(undo));
+    assert_string_equal(text, "FLUSH STATUS (2), FLUSH PRIVILEGES");
+    assert_null(undo_idle_seen(undo)->rebuilds);
 }
 
 static void bounds(void **state) {
@@ -316,6 +340,7 @@ int main(void) {
         cmocka_unit_test(twice_is_none),
         cmocka_unit_test(keys), cmocka_unit_test(updated_columns),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(idle),
         cmocka_unit_test(bounds),
     };
     return cmocka_run_group_tests(tests, load, NULL);

@@ -36,8 +36,9 @@ static void expect_one_poke(const char *name, enum resolve_state expected) {
     for (int i = 0; i < AGAIN; i++) {
         wait_over(resolve, resolve_again(resolve));
     }
-    char address[64];
-    assert_int_equal(resolve_get(resolve, address, sizeof address), expected);
+    struct addresses addresses;
+    assert_int_equal(resolve_get(resolve, &addresses), expected);
+    assert_int_equal(addresses.count, expected == RESOLVE_KNOWN ? 1 : 0);
     resolve_stop(resolve);
     assert_int_equal(atomic_load(&listener.pokes), 1);
     sem_destroy(&listener.news);
