@@ -64,7 +64,7 @@ struct watcher {
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
     int64_t sync_rest_ms;              // ... and no attempt to change that before
-    int sync_doubts;                   // reads in a row of a hash that says something else
+    int sync_doubts, intent_doubts;    // reads in a row of a hash that says something else
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
@@ -81,6 +81,11 @@ struct watcher {
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
     int64_t let_through_ms;  // when some were told
+    struct publish_told told;  // what the writing of the hash brought to light, as of this tick
+    int64_t refusing_ms;       // since when it is told that Redis takes no writes, 0: it does
+    unsigned foreign;          // values in the hash that were not ours, not told yet
+    char foreign_what[240], foreign_by[80];
+    int64_t foreign_ms;      // when some were told
     unsigned idle_events;    // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
@@ -136,6 +141,11 @@ void report_health(struct watcher *watcher);                                    
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas
+
+// report_store.c: that Redis takes no writes, or that somebody else wrote into the state hash.
+void report_store(struct watcher *watcher);
+// what: what was found and what is so. by: the watcher that wrote it, "" for a hand.
+void report_foreign(struct watcher *watcher, unsigned count, const char *what, const char *by);
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it
