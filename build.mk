@@ -14,7 +14,7 @@ PURE := $(addprefix common/,text mem err backoff keys gtid gtid_algebra node sta
             command session_pins) \
         $(addprefix watcher/,assess assess_memory assess_node assess_sync lease observation policy record replay written) \
         $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally undo undo_write ddl ddl_table rowtext) \
-        $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell) \
+        $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell tries) \
         dashboard/snapshot
 EDGE := $(addprefix common/,clock event_row follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real store_lease store_listen)
 EDGE := $(foreach m,$(EDGE),$(if $(wildcard $(m).c),$(m)))

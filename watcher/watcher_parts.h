@@ -50,6 +50,8 @@ struct watcher {
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
     struct asked asked;
+    int64_t commands_ms;                         // up to when the commands that were read are paid for
+    int64_t wrong_tokens, wrong_tokens_ms;       // of the dashboard, not told yet; when some were told
     uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
     int64_t cooling_until_ms;
     enum act cooling_of;
