@@ -55,8 +55,10 @@ def test_what_a_hand_writes_into_the_state_is_told_and_set_right(cluster):
         assert int(alarm["detail"]["count"]) == 3 and alarm["severity"] == "error"
         state = cluster.state()
         assert (state["primary"], state["epoch"], state["maintenance"]) == (A, epoch, "off")
+        second = cluster.mark()
         cluster.redis().hset(KEY, "intent", json.dumps({"act": "promote", "target": B, "old": A, "epoch": 991}))
         wait_until(lambda: cluster.state()["intent"] == "", 20, "the intent is taken away")
+        cluster.wait_event(second, 20, type="ALARM", msg="MSG_STATE_FORGED")  # the second one within ten seconds waits
         cluster.docker("restart", "-t", "5", "db-watcher")
         writer.wait_acks(PORT[A], 100)
         cluster.wait_normal(A)
