@@ -10,13 +10,13 @@ CC ?= gcc
 
 # Pure modules: no I/O, no clock, no threads. Unit tests link with these, jansson, zlib and zstd only, so that stray I/O
 # in them is a link error.
-PURE := $(addprefix common/,text mem err backoff gtid gtid_algebra node stamp messages log_line address settings settings_nodes settings_value doc state state_fields event \
+PURE := $(addprefix common/,text mem err backoff keys gtid gtid_algebra node stamp messages log_line address settings settings_nodes settings_value doc state state_fields event \
             command session_pins) \
-        $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease needs observation policy record replay) \
+        $(addprefix watcher/,assess assess_memory assess_node assess_rows assess_sync lease needs observation policy record replay written) \
         $(addprefix resync/,plan ranges binlog binlog_rows binlog_payload binlog_tally idle whose undo undo_write ddl ddl_table rowtext) \
-        $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell) \
+        $(addprefix dashboard/,api api_actions api_cluster api_events api_probes api_query api_reply api_verdict api_ways auth gate retell tries) \
         dashboard/snapshot
-EDGE := $(addprefix common/,clock event_row follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real)
+EDGE := $(addprefix common/,clock event_row follow log logship lookup loop start mysql_real mysql_real_open mysql_real_bulk store_link store_real store_lease store_listen)
 EDGE := $(foreach m,$(EDGE),$(if $(wildcard $(m).c),$(m)))
 WATCHER := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard watcher/*.c)))
 RESYNC := $(filter-out $(PURE),$(patsubst %.c,%,$(wildcard resync/*.c)))

@@ -57,7 +57,7 @@ static bool parse_method(const char *text, enum job_rung *ret, struct err *err) 
 }
 
 // What each action takes besides id and by.
-enum { TAKES_NODE = 1, NEEDS_NODE = 2, TAKES_METHOD = 4, TAKES_FORCE = 8, NEEDS_ON = 16 };
+enum { TAKES_NODE = 1, NEEDS_NODE = 2, TAKES_METHOD = 4, TAKES_FORCE = 8, NEEDS_ON = 16, NEEDS_COUNT = 32 };
 
 static unsigned grammar(enum command_action action) {
     switch (action) {
@@ -71,6 +71,8 @@ static unsigned grammar(enum command_action action) {
             return TAKES_NODE | NEEDS_NODE;
         case COMMAND_MAINTENANCE:
             return NEEDS_ON;
+        case COMMAND_WRONG_TOKENS:
+            return NEEDS_COUNT;
         case COMMAND_ACK:
         case COMMAND_ACTION_COUNT:
             return 0;
@@ -92,6 +94,8 @@ static const char *usage(enum command_action action) {
             return "maintenance on|off";
         case COMMAND_ACK:
             return "ack";
+        case COMMAND_WRONG_TOKENS:
+            return "{\"action\":\"wrong_tokens\",\"count\":NUMBER,\"from\":ADDRESS}";
         case COMMAND_ACTION_COUNT:
             return "";
     }
@@ -127,6 +131,9 @@ static bool complete(const struct command *command, bool on_given, struct err *e
     }
     if ((needs & NEEDS_ON) != 0 && !on_given) {
         return err_set(err, ERR_INVALID, 0, "on or off is missing: %s", usage(command->action));
+    }
+    if ((needs & NEEDS_COUNT) != 0 && (command->count == 0 || command->from[0] == '\0')) {
+        return err_set(err, ERR_INVALID, 0, "a count or an address is missing: %s", usage(command->action));
     }
     return true;
 }
@@ -182,6 +189,7 @@ static bool check_keys(const json_t *object, enum command_action action, struct 
                     ((takes & TAKES_NODE) != 0 && strcmp(key, "node") == 0) ||
                     ((takes & TAKES_METHOD) != 0 && strcmp(key, "method") == 0) ||
                     ((takes & TAKES_FORCE) != 0 && (strcmp(key, "force") == 0 || strcmp(key, "confirm") == 0)) ||
+                    ((takes & NEEDS_COUNT) != 0 && (strcmp(key, "count") == 0 || strcmp(key, "from") == 0)) ||
                     ((takes & NEEDS_ON) != 0 && strcmp(key, "on") == 0);
         if (!fits) {
             return err_set(err, ERR_INVALID, 0, "\"%s\" does not go with %s", excerpt_of(key).text,
@@ -191,18 +199,29 @@ static bool check_keys(const json_t *object, enum command_action action, struct 
     return true;
 }
 
+// An address as a number.
+static bool parse_from(const char *text, char *ret, size_t size_bytes, struct err *err) {
+    if (strspn(text, "0123456789abcdefABCDEF.:") != strlen(text) || !text_copy(ret, size_bytes, text)) {
+        return err_set(err, ERR_INVALID, 0, "\"%s\" is no address", excerpt_of(text).text);
+    }
+    return true;
+}
+
 static bool parse_object(const json_t *object, struct command *command, struct err *err) {
     char action[32] = "";
     char node[NODE_NAME_SIZE] = "";
     char method[32] = "";
     char confirm[NODE_NAME_SIZE] = "";
+    char from[sizeof command->from] = "";
     if (!get_label(object, "id", command->id, sizeof command->id, err) ||
         !get_label(object, "by", command->by, sizeof command->by, err) ||
         !doc_get_name(object, "action", action, sizeof action, err) ||
         !doc_get_name(object, "node", node, sizeof node, err) ||
         !doc_get_name(object, "method", method, sizeof method, err) ||
         !doc_get_name(object, "confirm", confirm, sizeof confirm, err) ||
-        !doc_get_bool(object, "force", &command->force, err) || !doc_get_bool(object, "on", &command->on, err)) {
+        !doc_get_bool(object, "force", &command->force, err) || !doc_get_bool(object, "on", &command->on, err) ||
+        !doc_get_name(object, "from", from, sizeof from, err) ||
+        !doc_get_i64(object, "count", 1, INT32_MAX, &command->count, err)) {
         return false;
     }
     if (action[0] == '\0') {
@@ -211,7 +230,8 @@ static bool parse_object(const json_t *object, struct command *command, struct e
     if (!parse_action(action, &command->action, err) || !check_keys(object, command->action, err) ||
         (node[0] != '\0' && !parse_node(node, command->node, err)) ||
         (confirm[0] != '\0' && !parse_node(confirm, command->confirm, err)) ||
-        (method[0] != '\0' && !parse_method(method, &command->method, err))) {
+        (method[0] != '\0' && !parse_method(method, &command->method, err)) ||
+        !parse_from(from, command->from, sizeof command->from, err)) {
         return false;
     }
     return complete(command, json_object_get(object, "on") != NULL, err);
@@ -267,6 +287,10 @@ char *command_encode(const struct command *command) {
     }
     if ((takes & NEEDS_ON) != 0) {
         json_object_set_new(object, "on", json_boolean(command->on));
+    }
+    if ((takes & NEEDS_COUNT) != 0) {
+        json_object_set_new(object, "count", json_integer(command->count));
+        json_object_set_new(object, "from", doc_string(command->from));
     }
     if (command->id[0] != '\0') {
         json_object_set_new(object, "id", doc_string(command->id));

@@ -1,6 +1,7 @@
 // What a person or a program may ask on …:commands: bare words, or one JSON object
 // {"action","node","method","force","id","by"}. Words: failover [NODE] [force], switchover [NODE],
-// resync NODE [method=…], cancel NODE, maintenance on|off, ack. Pure (jansson only).
+// resync NODE [method=…], cancel NODE, maintenance on|off, ack. The dashboard also reports wrong tokens here, as JSON, for
+// it may publish nothing else: {"action":"wrong_tokens","count":12,"from":"10.0.0.7"}. Pure (jansson only).
 #pragma once
 #include <stddef.h>
 
@@ -15,7 +16,8 @@
     X(COMMAND_RESYNC, "resync")                            \
     X(COMMAND_CANCEL, "cancel") /* the resync of a node */ \
     X(COMMAND_MAINTENANCE, "maintenance")                  \
-    X(COMMAND_ACK, "ack")
+    X(COMMAND_ACK, "ack")                                  \
+    X(COMMAND_WRONG_TOKENS, "wrong_tokens") /* the dashboard's report, no wish */
 
 #define X(id, name) id,
 enum command_action { COMMAND_ACTIONS(X) COMMAND_ACTION_COUNT };
@@ -29,6 +31,8 @@ struct command {
     char confirm[NODE_NAME_SIZE];  // with force: the node once more, by its name; the bare words give it by naming the
                                    // node
     bool on;                       // maintenance only
+    int64_t count;                 // wrong_tokens only: so many, the last from
+    char from[46];                 // this address
     char id[64];                   // "" : none given
     char by[64];                   // "" : unknown
 };

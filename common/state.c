@@ -283,20 +283,36 @@ static bool decode_record(struct cluster_state *state, const char *name, const c
                                  : decode_job(state, name, record == RECORD_CHECK, object, err);
 }
 
+static bool has_prefix(const char *name, const char *prefix) {
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool state_names_job(const char *name) {
+    return has_prefix(name, JOB_PREFIX) || has_prefix(name, CHECK_PREFIX);
+}
+
 bool state_decode(struct cluster_state *state, const char *name, const char *value, struct err *err) {
     bool ok = true;
-    if (strncmp(name, NODE_PREFIX, PREFIX_OF(NODE_PREFIX)) == 0) {
+    if (has_prefix(name, NODE_PREFIX)) {
         ok = decode_record(state, name + PREFIX_OF(NODE_PREFIX), value, RECORD_NODE, err);
-    } else if (strncmp(name, JOB_PREFIX, PREFIX_OF(JOB_PREFIX)) == 0) {
-        ok = decode_record(state, name + PREFIX_OF(JOB_PREFIX), value, RECORD_JOB, err);
-    } else if (strncmp(name, CHECK_PREFIX, PREFIX_OF(CHECK_PREFIX)) == 0) {
-        ok = decode_record(state, name + PREFIX_OF(CHECK_PREFIX), value, RECORD_CHECK, err);
+    } else if (state_names_job(name)) {
+        state->old_jobs = true;
     } else {
         for (const struct field *field = state_cluster_fields; field->key != NULL; field++) {
             if (strcmp(name, field->key) == 0) {
                 ok = decode_scalar(state, field, value, err);
             }
         }
+    }
+    return ok || err_wrap(err, "state field %.80s", name);
+}
+
+bool state_decode_job(struct cluster_state *state, const char *name, const char *value, struct err *err) {
+    bool ok = true;
+    if (has_prefix(name, JOB_PREFIX)) {
+        ok = decode_record(state, name + PREFIX_OF(JOB_PREFIX), value, RECORD_JOB, err);
+    } else if (has_prefix(name, CHECK_PREFIX)) {
+        ok = decode_record(state, name + PREFIX_OF(CHECK_PREFIX), value, RECORD_CHECK, err);
     }
     return ok || err_wrap(err, "state field %.80s", name);
 }

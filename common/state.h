@@ -1,7 +1,8 @@
-// The state of the cluster as the hash relevo:<cluster> holds it: scalars, one JSON field per node, one per job.
-// Encoding and decoding live here so that the three services cannot disagree. Pure (jansson only).
+// The state of the cluster as two hashes hold it: the state hash, scalars and one JSON field per node; the jobs hash, one
+// JSON field per job. Encoding and decoding live here so that the three services cannot disagree. Pure (jansson only).
 //
-// Who writes what: the watcher writes the scalars, node:* and new (queued) jobs; resync writes job:* while it runs.
+// Who writes what: the watcher alone the state hash; the watcher new (queued) jobs, and resync all of them while it runs.
+// So each hash has a decoder of its own: what stands in the jobs hash never says who is primary.
 #pragma once
 #include <stddef.h>
 
@@ -63,8 +64,8 @@ struct job_difference {
     uint64_t rows, rows_primary;  // in that range
 };
 
-// One resync job, or (method verify) one comparison. The newest of either kind of each node stays in the hash after it
-// ended, as its result: job:<node>, verify:<node>.
+// One resync job, or (method verify) one comparison. The newest of either kind of each node stays in the jobs hash
+// after it ended, as its result: job:<node>, verify:<node>.
 struct job_state {
     char id[40];
     char node[NODE_NAME_SIZE];
@@ -123,9 +124,10 @@ struct cluster_state {
     size_t job_count;
     struct job_state checks[NODE_MAX];  // the comparisons; they take nothing from a node, so the watcher ignores them
     size_t check_count;
+    bool old_jobs;  // the state hash has fields of jobs, too, as an older Relevo wrote them: they count for nothing
 };
 
-// One field of the hash. value is heap; free with state_fields_free.
+// One field of a hash. value is heap; free with state_fields_free.
 struct state_field {
     char name[NODE_NAME_SIZE + 16];
     char *value;
@@ -136,9 +138,11 @@ size_t state_encode(const struct cluster_state *state, struct state_field **ret)
 void state_encode_job(const struct job_state *job, struct state_field *ret);
 void state_fields_free(struct state_field *fields, size_t count);
 
-// Applies one field read from the hash. Unknown names are ignored (a newer writer); a value that cannot be decoded
-// changes nothing and returns false.
+// Applies one field read from the state hash, or from the jobs hash. Unknown names are ignored (a newer writer), and so
+// are those of the other hash; a value that cannot be decoded changes nothing and returns false.
 bool state_decode(struct cluster_state *state, const char *name, const char *value, struct err *err);
+bool state_decode_job(struct cluster_state *state, const char *name, const char *value, struct err *err);
+bool state_names_job(const char *name);  // a field of the jobs hash
 
 const struct node_state *state_node(const struct cluster_state *state, const char *name);  // NULL if absent
 const struct job_state *state_job(const struct cluster_state *state, const char *name);    // NULL if absent

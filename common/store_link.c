@@ -232,20 +232,25 @@ static bool connect_one(struct store_link *link, const struct addrinfo *address,
     return true;
 }
 
-// AUTH if there is a password, and PING, which fails where a password is missing or data is being loaded.
+// AUTH if there is a password, and PING, which fails where a password is missing or data is being loaded. Redis ends the
+// connections that eat most when all together eat too much (maxmemory-clients): never ours, if this user may ask for
+// that; no matter if not.
 static bool greet(struct store_link *link, int64_t until_ms, struct err *err) {
+    enum { LOGIN, ASK, KEEP, ALL };
+    static const char *const names[ALL] = {"the login", "PING", "CLIENT"};
     bool named = *link->user, secret = *link->password;
     if (secret && named)
         store_link_say(link, (const char *[]){"AUTH", link->user, link->password, NULL});
     else if (secret)
         store_link_say(link, (const char *[]){"AUTH", link->password, NULL});
     store_link_say(link, (const char *[]){"PING", NULL});
-    for (int i = secret ? 0 : 1; i < 2; i++) {
+    store_link_say(link, (const char *[]){"CLIENT", "NO-EVICT", "ON", NULL});
+    for (int i = secret ? LOGIN : ASK; i < ALL; i++) {
         AUTO_REPLY struct redisReply *reply = NULL;
         if (!store_link_reply(link, until_ms, &reply, err) || !reply)
             return false;
-        if (reply->type == REDIS_REPLY_ERROR) {
-            store_link_refused(link, i == 0 ? "the login" : "PING", reply->str, err);
+        if (reply->type == REDIS_REPLY_ERROR && i != KEEP) {
+            store_link_refused(link, names[i], reply->str, err);
             store_link_drop(link);
             return false;
         }

@@ -5,28 +5,38 @@
 #pragma once
 #include "err.h"
 #include "event.h"
+#include "keys.h"
 #include "settings.h"
 #include "state.h"
 
 struct store;
 
-enum store_channel { STORE_COMMANDS, STORE_JOBS, STORE_EVENTS, STORE_STATE, STORE_CHANNEL_COUNT };
-
-// Does not connect yet; never fails. Names are relevo:<cluster> and relevo:<cluster>:<part>.
+// Does not connect yet; never fails. The names are those of keys.h.
 struct store *store_open(const struct settings *settings, enum service service);
 void store_close(struct store *store);  // NULL is fine
 unsigned store_generation(const struct store *store);
 
-// Reads the whole hash into *ret (jobs and nodes included). An empty hash is success with epoch 0.
+// Reads the state hash and the jobs hash, as of one moment, into *ret. Empty ones are success with epoch 0.
 // Fields that cannot be decoded are skipped; *ret_skipped (may be NULL) counts them. *ret is overwritten, only on
 // success: state_done() an older value first.
 bool store_read(struct store *store, struct cluster_state *ret, unsigned *ret_skipped, struct err *err);
 
-// HSET of all fields and PUBLISH …:state, in one MULTI.
+// HSET of all fields in the state hash, and PUBLISH …:state, in one MULTI. Only the watcher may.
 bool store_write(struct store *store, const struct state_field *fields, size_t count, struct err *err);
 
-// HDEL of these fields.
+// HDEL of these fields, whichever of the two hashes has them.
 bool store_forget(struct store *store, const char *const *names, size_t count, struct err *err);
+// The same, and what each field held right before: ret[i].value is heap, NULL where it was absent. *ret (heap) is for
+// state_fields_free(); written only on success.
+bool store_replace(struct store *store, const struct state_field *fields, size_t count, struct state_field **ret,
+                   struct err *err);
+
+// The same as store_write() in the jobs hash: what state_encode_job() made. Watcher and resync may.
+bool store_write_jobs(struct store *store, const struct state_field *fields, size_t count, struct err *err);
+
+// Jobs that an older Relevo kept in the state hash go to the jobs hash, if that has none of the same name, and are
+// removed where they were. *ret_moved: how many fields were removed; 0 on most calls.
+bool store_move_jobs(struct store *store, unsigned *ret_moved, struct err *err);
 
 // Takes the next seq, stamps it into event->seq, XADDs to …:history (capped to about 10,000) and publishes on …:events.
 bool store_event(struct store *store, struct event_record *event, struct err *err);

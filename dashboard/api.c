@@ -123,23 +123,41 @@ static struct api_answer not_allowed(const struct api_call *call, enum api_metho
     return answer;
 }
 
+static struct api_answer turn_away(const struct api_call *call, int retry_s) {
+    struct api_answer answer = api_refuse(call, 429, MSG_HTTP_TOKEN_TRIES, KVS(KVI("seconds", retry_s)));
+    answer.retry_s = retry_s;
+    return answer;
+}
+
+static struct api_answer challenge(const struct api_call *call, enum msg why) {
+    struct api_answer answer = api_refuse(call, 401, why, KVS());
+    answer.challenge = true;
+    return answer;
+}
+
 static struct api_answer check_token(const struct api_call *call) {
-    struct api_answer answer = {0};
-    switch (auth_token(call->request->authorization, call->world->settings->api_token)) {
+    const struct api_world *world = call->world;
+    const char *address = call->request->address != NULL ? call->request->address : "?";
+    enum auth_result result = auth_token(call->request->authorization, world->settings->api_token);
+    int retry_s = 0;
+    bool shown = result == AUTH_OK || result == AUTH_WRONG;
+    if (shown && world->tries != NULL && !tries_allowed(world->tries, address, world->now.mono_ms, &retry_s)) {
+        return turn_away(call, retry_s);  // right or wrong: who guesses must not learn which
+    }
+    switch (result) {
         case AUTH_OK:
             break;
         case AUTH_OFF:
             return api_refuse(call, 403, MSG_HTTP_ACTIONS_OFF, KVS());
         case AUTH_MISSING:
-            answer = api_refuse(call, 401, MSG_HTTP_TOKEN_MISSING, KVS());
-            answer.challenge = true;
-            break;
+            return challenge(call, MSG_HTTP_TOKEN_MISSING);
         case AUTH_WRONG:
-            answer = api_refuse(call, 401, MSG_HTTP_TOKEN_WRONG, KVS());
-            answer.challenge = true;
-            break;
+            retry_s = world->tries != NULL
+                          ? tries_wrong(world->tries, address, call->request->authorization + 7, world->now.mono_ms)
+                          : 0;
+            return retry_s > 0 ? turn_away(call, retry_s) : challenge(call, MSG_HTTP_TOKEN_WRONG);
     }
-    return answer;
+    return (struct api_answer){0};
 }
 
 // Status 0 in the answer: nothing against it.

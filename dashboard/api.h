@@ -5,6 +5,7 @@
 
 #include "common/settings.h"
 #include "snapshot.h"
+#include "tries.h"
 
 enum api_method { API_GET, API_POST, API_OTHER };  // HEAD is answered as GET, without the body
 
@@ -14,6 +15,7 @@ struct api_request {
     const char *query;  // "limit=5&lang=en", as sent; NULL or "" if none
     const char *body;
     size_t body_bytes;
+    const char *address;  // whose it is, as a number; NULL: nobody knows
     // Headers, NULL if not sent.
     const char *host, *origin, *fetch_site, *authorization, *content_type, *accept_language, *last_event_id;
 };
@@ -30,6 +32,7 @@ struct api_world {
     const struct settings *settings;
     struct api_rescued rescued;
     struct moment now;
+    struct tries *tries;     // wrong tokens are counted there; NULL: nowhere, and nobody is turned away
     const char *command_id;  // a fresh random one
     const char *version;
 };
@@ -52,7 +55,7 @@ struct api_answer {
     char allow[24];      // Allow, for 405
     char location[64];   // for redirects
     bool challenge;      // WWW-Authenticate: Bearer
-    bool retry;          // Retry-After: 1, for a 503 that says no more than "not now"
+    int retry_s;         // Retry-After, 0: none. 1 for a 503 that says no more than "not now"
     int64_t age_ms;      // of the state it was answered from; -1: not from the state
     int64_t resume_seq;  // -1: the client has seen nothing
     enum lang lang;

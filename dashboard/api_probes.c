@@ -35,7 +35,7 @@ static struct api_answer proxy(const struct api_call *call, bool yes, const char
 // Nobody can tell: Retry-After sets it apart from a 503 that means "no", so that a proxy need not cut anybody off.
 static struct api_answer proxy_unknown(const struct api_call *call, const char *says) {
     struct api_answer answer = proxy(call, false, says);
-    answer.retry = true;
+    answer.retry_s = 1;
     return answer;
 }
 
@@ -243,6 +243,10 @@ struct api_answer api_metrics(const struct api_call *call) {
         metrics_checks(out, state);
     }
     metrics_events(out, snapshot);
+    if (call->world->tries != NULL) {
+        metric(out, "relevo_wrong_tokens_total", "counter", "Wrong tokens since this dashboard started.");
+        fprintf(out, "relevo_wrong_tokens_total %llu\n", (unsigned long long)tries_count(call->world->tries));
+    }
     fclose(out);
     return api_text(200, "text/plain; version=0.0.4; charset=utf-8", text);
 }

@@ -41,6 +41,7 @@ static const char *status_title(int status) {
         {417, "Expectation Failed"},
         {421, "Misdirected Request"},
         {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
@@ -73,7 +74,7 @@ struct api_answer api_problem(int status, enum lang lang, enum msg detail_msg, c
     }
     struct api_answer answer = api_json(status, body);
     answer.type = "application/problem+json";
-    answer.retry = status == 503;
+    answer.retry_s = status == 503 ? 1 : 0;
     answer.lang = lang;
     return answer;
 }

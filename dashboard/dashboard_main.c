@@ -29,8 +29,8 @@ static void on_line(void *arg, enum service service, const char *line) {
 }
 
 static void on_alive(void *arg) {
-    (void)arg;
     service_alive_touch();
+    http_tick(arg);
 }
 
 static struct files *open_files(const struct settings *settings) {
@@ -60,8 +60,8 @@ static int serve(const struct settings *settings, const struct files *files) {
             LOG_WARN(MSG_DASHBOARD_ACTIONS_OFF);
         }
         feed_listen(feed, &(struct feed_listener){on_state, on_history, on_event, on_line, http_streams(http)});
-        on_alive(NULL);
-        loop_every(loop, ALIVE_MS, on_alive, NULL);
+        on_alive(http);
+        loop_every(loop, ALIVE_MS, on_alive, http);
         loop_run(loop);
         LOG_INFO(MSG_DASHBOARD_STOPPED);
     }

@@ -43,12 +43,12 @@ static void on_message(redisAsyncContext *context, void *data, void *arg) {
     }
     if (text_equal(reply->element[0]->str, "subscribe")) {
         link->asked_ms = 0;
-        if (text_equal(reply->element[1]->str, feed->state)) {
+        if (text_equal(reply->element[1]->str, feed->keys.channels[STORE_STATE])) {
             feed->subscribed = true;
             backoff_reset(&link->backoff);
             feed_update_connected(feed);
         }
-    } else if (text_equal(reply->element[1]->str, feed->state)) {
+    } else if (text_equal(reply->element[1]->str, feed->keys.channels[STORE_STATE])) {
         feed_read_state(feed);
     } else {
         feed_read_streams(feed);
@@ -58,7 +58,7 @@ static void on_message(redisAsyncContext *context, void *data, void *arg) {
 static void on_subscriber_up(struct feed_link *link, const char *error) {
     (void)error;
     struct feed *feed = link->arg;
-    FEED_ASK(link, on_message, NULL, "SUBSCRIBE", feed->events, feed->state);
+    FEED_ASK(link, on_message, NULL, "SUBSCRIBE", feed->keys.channels[STORE_EVENTS], feed->keys.channels[STORE_STATE]);
 }
 
 static void on_pong(redisAsyncContext *context, void *data, void *arg) {
@@ -98,7 +98,7 @@ void feed_publish(struct feed *feed, const char *message, feed_published_fn *don
     *publication = (struct publication){.link = &feed->reader, .done = done, .arg = arg};
     // A link over which Redis has answered nothing yet may lead to one that is frozen.
     if (!feed->reader.up || !feed->loaded ||
-        !FEED_ASK(&feed->reader, on_published, publication, "PUBLISH", feed->commands, message)) {
+        !FEED_ASK(&feed->reader, on_published, publication, "PUBLISH", feed->keys.channels[STORE_COMMANDS], message)) {
         free(publication);
         done(arg, FEED_NOT_SENT);
     }
@@ -137,17 +137,13 @@ static struct feed_link make_link(struct feed *feed, struct event_base *base, fe
 }
 
 struct feed *feed_open(struct event_base *base, const struct settings *settings, struct snapshot *snapshot) {
-    static const char *const streams[FEED_STREAMS] = {"history", "log:watcher", "log:resync"};
     struct feed *feed = mem_zero(1, sizeof *feed);
     feed->settings = settings;
     feed->snapshot = snapshot;
-    text_format(feed->hash, FEED_KEY_SIZE, "relevo:%s", settings->cluster);
-    text_format(feed->commands, FEED_KEY_SIZE, "relevo:%s:commands", settings->cluster);
-    text_format(feed->events, FEED_KEY_SIZE, "relevo:%s:events", settings->cluster);
-    text_format(feed->state, FEED_KEY_SIZE, "relevo:%s:state", settings->cluster);
-    for (int i = 0; i < FEED_STREAMS; i++) {
-        text_format(feed->streams[i], FEED_KEY_SIZE, "relevo:%s:%s", settings->cluster, streams[i]);
-    }
+    feed->keys = keys_of(settings->cluster);
+    feed->streams[FEED_HISTORY] = feed->keys.history;
+    feed->streams[FEED_LOG_WATCHER] = feed->keys.log[SERVICE_WATCHER];
+    feed->streams[FEED_LOG_RESYNC] = feed->keys.log[SERVICE_RESYNC];
     feed->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     feed->reader = make_link(feed, base, on_reader_up);
     feed->subscriber = make_link(feed, base, on_subscriber_up);
@@ -171,5 +167,6 @@ void feed_close(struct feed *feed) {
         evdns_base_free(feed->dns, 0);
     }
     event_free(feed->tick);
+    state_done(&feed->read);
     free(feed);
 }

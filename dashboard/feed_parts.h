@@ -1,11 +1,10 @@
 // What the feed*.c files share. Private to them. feed.c holds the connections, feed_load.c the first reading,
 // feed_read.c every later one.
 #pragma once
+#include "common/keys.h"
 #include "feed.h"
 #include "feed_link.h"
 #include "feed_reply.h"
-
-#define FEED_KEY_SIZE 96
 
 struct feed {
     const struct settings *settings;
@@ -21,8 +20,10 @@ struct feed {
     bool said_lost;
     unsigned skipped;
     int64_t polled_ms;
-    char hash[FEED_KEY_SIZE], commands[FEED_KEY_SIZE], events[FEED_KEY_SIZE], state[FEED_KEY_SIZE];
-    char streams[FEED_STREAMS][FEED_KEY_SIZE];
+    struct keys keys;
+    const char *streams[FEED_STREAMS];  // their keys
+    struct cluster_state read;          // the state hash's half, until the jobs hash's has come, too
+    unsigned read_skipped;
     char last_id[FEED_STREAMS][48];
 };
 

@@ -46,7 +46,17 @@ static const redisReply *read_done(struct feed_link *link, const redisReply *rep
     return reply;
 }
 
-static void on_state(redisAsyncContext *context, void *data, void *arg) {
+static void take_state(struct feed *feed) {
+    snapshot_take_state(feed->snapshot, &feed->read, now());
+    feed->read = (struct cluster_state){0};
+    backoff_reset(&feed->reader.backoff);
+    tell_state(feed);
+    if (feed->read_state_again) {
+        feed_read_state(feed);
+    }
+}
+
+static void on_jobs(redisAsyncContext *context, void *data, void *arg) {
     (void)context;
     struct feed_link *link = arg;
     struct feed *feed = link->arg;
@@ -54,18 +64,29 @@ static void on_state(redisAsyncContext *context, void *data, void *arg) {
     if (reply == NULL) {
         return;
     }
-    struct cluster_state state = {0};
     struct err err = {0};
-    unsigned skipped = feed_reply_state(reply, &state, &err);
-    if (skipped > 0 && skipped != feed->skipped) {
-        LOG_WARN(MSG_FEED_SKIPPED, KV("where", feed->hash), KV("error", err.text));
+    unsigned skipped = feed->read_skipped + feed_reply_jobs(reply, &feed->read, &err);
+    if (skipped > feed->read_skipped && skipped != feed->skipped) {
+        LOG_WARN(MSG_FEED_SKIPPED, KV("where", feed->keys.jobs), KV("error", err.text));
     }
     feed->skipped = skipped;
-    snapshot_take_state(feed->snapshot, &state, now());
-    backoff_reset(&link->backoff);
-    tell_state(feed);
-    if (feed->read_state_again) {
-        feed_read_state(feed);
+    take_state(feed);
+}
+
+static void on_state(redisAsyncContext *context, void *data, void *arg) {
+    (void)context;
+    struct feed_link *link = arg;
+    struct feed *feed = link->arg;
+    bool waits = false;  // for its other half
+    const redisReply *reply = read_done(link, data, &waits);
+    if (reply == NULL) {
+        return;
+    }
+    struct err err = {0};
+    state_done(&feed->read);
+    feed->read_skipped = feed_reply_state(reply, &feed->read, &err);
+    if (feed->read_skipped > 0 && feed->read_skipped != feed->skipped) {
+        LOG_WARN(MSG_FEED_SKIPPED, KV("where", feed->keys.state), KV("error", err.text));
     }
 }
 
@@ -73,7 +94,8 @@ void feed_read_state(struct feed *feed) {
     feed->read_state_again = feed->reading_state;
     if (feed->reader.up && !feed->reading_state) {
         feed->reading_state = true;
-        FEED_ASK(&feed->reader, on_state, NULL, "HGETALL", feed->hash);
+        FEED_ASK(&feed->reader, on_state, NULL, "HGETALL", feed->keys.state);
+        FEED_ASK(&feed->reader, on_jobs, NULL, "HGETALL", feed->keys.jobs);
     }
 }
 

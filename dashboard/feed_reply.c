@@ -2,15 +2,25 @@
 
 #include <hiredis/hiredis.h>
 
-unsigned feed_reply_state(const struct redisReply *reply, struct cluster_state *ret, struct err *err) {
+static unsigned take(const struct redisReply *reply, struct cluster_state *ret,
+                     bool (*decode)(struct cluster_state *, const char *, const char *, struct err *),
+                     struct err *err) {
     unsigned skipped = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         const char *name = reply->element[i]->str, *value = reply->element[i + 1]->str;
-        if (name == NULL || value == NULL || !state_decode(ret, name, value, err)) {
+        if (name == NULL || value == NULL || !decode(ret, name, value, err)) {
             skipped++;
         }
     }
     return skipped;
+}
+
+unsigned feed_reply_state(const struct redisReply *reply, struct cluster_state *ret, struct err *err) {
+    return take(reply, ret, state_decode, err);
+}
+
+unsigned feed_reply_jobs(const struct redisReply *reply, struct cluster_state *ret, struct err *err) {
+    return take(reply, ret, state_decode_job, err);
 }
 
 static bool is_entry(const struct redisReply *entry) {

@@ -11,6 +11,7 @@
 
 #include "api.h"
 #include "common/clock.h"
+#include "common/command.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -32,6 +33,7 @@ struct http {
     evhtp_t *evhtp;
     struct conns *conns;
     struct streams *streams;
+    struct tries *tries;
 };
 
 // A command on its way to Redis; the client may leave before the answer is known.
@@ -45,6 +47,7 @@ static struct api_world make_world(void *arg) {
     return (struct api_world){.snapshot = http->parts.snapshot,
                               .settings = http->parts.settings,
                               .now = {.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()},
+                              .tries = http->tries,
                               .command_id = "",
                               .version = RELEVO_VERSION};
 }
@@ -91,8 +94,8 @@ static void send_body(evhtp_request_t *request, struct api_answer *answer) {
     if (answer->challenge) {
         header(request, "WWW-Authenticate", "Bearer");
     }
-    if (answer->retry) {
-        header(request, "Retry-After", "1");
+    if (answer->retry_s > 0) {
+        header_number(request, "Retry-After", answer->retry_s);
     }
     if (!is_head(request)) {
         evbuffer_add(request->buffer_out, answer->body, size);
@@ -199,6 +202,42 @@ static void send_command(struct http *http, evhtp_request_t *request, struct api
     feed_publish(http->parts.feed, ticket->answer.command, on_published, ticket);
 }
 
+static void ignore_published(void *arg, int receivers) {
+    (void)arg;
+    (void)receivers;  // the log has it, too
+}
+
+void http_tick(struct http *http) {
+    struct tries_news news;
+    int64_t now_ms = clock_mono_ms();
+    if (tries_tell(http->tries, now_ms, &news)) {
+        LOG_WARN(MSG_DASHBOARD_WRONG_TOKENS, KVI("count", news.count), KV("address", news.address));
+    }
+    if (tries_report(http->tries, now_ms, &news)) {
+        struct command report = {.action = COMMAND_WRONG_TOKENS,
+                                 .count = news.count < INT32_MAX ? (int64_t)news.count : INT32_MAX,
+                                 .by = "dashboard"};
+        (void)text_copy(report.from, sizeof report.from, news.address);
+        AUTO_TEXT char *text = command_encode(&report);
+        feed_publish(http->parts.feed, text, ignore_published, NULL);
+    }
+}
+
+// Whose connection it is. A host has the whole lower half of an IPv6 address to choose from.
+static void read_address(const evhtp_request_t *request, char out[TRIES_ADDRESS_SIZE]) {
+    (void)text_copy(out, TRIES_ADDRESS_SIZE, "?");
+    const struct sockaddr *address = request->conn->saddr;
+    if (address != NULL && address->sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, out, TRIES_ADDRESS_SIZE);
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        struct in6_addr v6 = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (!IN6_IS_ADDR_V4MAPPED(&v6)) {
+            memset(&v6.s6_addr[8], 0, 8);
+        }
+        (void)inet_ntop(AF_INET6, &v6, out, TRIES_ADDRESS_SIZE);
+    }
+}
+
 static struct api_request read_request(evhtp_request_t *request) {
     static const struct {
         htp_method theirs;
@@ -230,6 +269,9 @@ static void on_request(evhtp_request_t *request, void *arg) {
     struct http *http = arg;
     struct api_request ours = read_request(request);
     struct api_world world = make_world(http);
+    char address[TRIES_ADDRESS_SIZE];
+    read_address(request, address);
+    ours.address = address;
     unsigned char random[16];
     char id[sizeof random * 2 + 1];
     evutil_secure_rng_get_bytes(random, sizeof random);
@@ -243,6 +285,7 @@ static void on_request(evhtp_request_t *request, void *arg) {
     }
     struct api_answer answer = api_answer(&world, &ours);
     json_decref(world.rescued.files);
+    http_tick(http);
     switch (answer.kind) {
         case API_BODY:
             send_body(request, &answer);
@@ -316,6 +359,7 @@ struct http *http_open(const struct http_parts *parts, struct err *err) {
     http->parts = *parts;
     http->evhtp = evhtp_new(parts->base, NULL);
     http->conns = conns_new(parts->base, &owner, parts->settings->lang);
+    http->tries = tries_new();
     http->streams = streams_new(parts->base, make_world, http);
     evhtp_set_gencb(http->evhtp, on_request, http);
     evhtp_set_post_accept_cb(http->evhtp, on_connection, http);
@@ -338,6 +382,7 @@ void http_close(struct http *http) {
     conns_free(http->conns);
     event_base_loop(http->parts.base, EVLOOP_NONBLOCK);  // libevent frees a bufferevent in its next turn
     evhtp_free(http->evhtp);
+    tries_free(http->tries);
     free(http);
 }
 

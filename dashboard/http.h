@@ -21,4 +21,5 @@ struct http_parts {
 // Listens on settings->http_host and http_port. NULL and *err if it cannot.
 struct http *http_open(const struct http_parts *parts, struct err *err);
 void http_close(struct http *http);               // NULL is fine
+void http_tick(struct http *http);  // every few seconds: tells of wrong tokens, in the log and to the watcher
 struct streams *http_streams(struct http *http);  // to tell listeners what changed

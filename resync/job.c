@@ -276,7 +276,7 @@ bool job_publish(struct job *job) {
     struct state_field field = {0};
     state_encode_job(&now, &field);
     struct err err = {0};
-    bool ok = store_write(job->store, &field, 1, &err);
+    bool ok = store_write_jobs(job->store, &field, 1, &err);
     free(field.value);
     job->written_ms = clock_mono_ms();
     return ok;

@@ -72,7 +72,7 @@ static bool cancel_unstarted(struct queue *queue, const struct job_state *job, e
     struct state_field field = {0};
     state_encode_job(&ended, &field);
     struct err err = {0};
-    bool ok = store_write(queue->store, &field, 1, &err);
+    bool ok = store_write_jobs(queue->store, &field, 1, &err);
     free(field.value);
     if (ok) {
         tell(queue, job->command_id[0] ? EVENT_COMMAND_FINISHED : EVENT_RESYNC_FAILED, SEVERITY_WARNING, job->node,
@@ -113,7 +113,7 @@ static bool renew_check(struct queue *queue, const struct cluster_state *cluster
     state_encode_job(&renewed, &fields[0]);
     state_encode_job(&old, &fields[1]);
     struct err err = {0};
-    bool ok = store_write(queue->store, fields, text_equal(renewed.node, old.node) ? 1 : 2, &err);
+    bool ok = store_write_jobs(queue->store, fields, text_equal(renewed.node, old.node) ? 1 : 2, &err);
     free(fields[0].value);
     free(fields[1].value);
     if (ok) {

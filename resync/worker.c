@@ -95,7 +95,7 @@ static void queue_check(struct job *job) {
     struct err err = {0};
     bool waits = false;
     state_encode_job(&check, &field);
-    if (!check_waits(job, &waits, &err) || (!waits && !store_write(job->store, &field, 1, &err))) {
+    if (!check_waits(job, &waits, &err) || (!waits && !store_write_jobs(job->store, &field, 1, &err))) {
         job_say(job, LOG_LEVEL_WARN, MSG_VERIFY_NOT_QUEUED, KVS(KV("error", err.text)));
     }
     free(field.value);

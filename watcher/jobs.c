@@ -20,9 +20,9 @@ static int64_t pause_after(unsigned failures, bool lasting) {
 }
 
 // Redis lost its memory, and with it a job, or another watcher put its own in the place of ours. If somebody works at
-// it, it shows again within the wait; else the node is looked at afresh.
+// it, it shows again within the wait; else the node is looked at afresh. (One that Redis does not take is not lost.)
 static void drop_vanished(struct watcher *watcher, const struct cluster_state *read) {
-    for (size_t i = 0; i < watcher->state.job_count; i++) {
+    for (size_t i = 0; i < watcher->state.job_count && !watcher->told.refused; i++) {
         struct job_state *ours = &watcher->state.jobs[i];
         const struct job_state *theirs = state_job(read, ours->node);
         int node = settings_node(watcher->settings, ours->node);

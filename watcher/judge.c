@@ -6,6 +6,8 @@
 #include "common/text.h"
 #include "watcher/watcher_parts.h"
 
+enum { COMMANDS_AT_ONCE = 100 };
+
 static void refuse(struct watcher *watcher, const struct command *command, enum msg why, const struct kv *values) {
     char text[NODE_WHY_SIZE];
     msg_render(why, log_lang(), values, text, sizeof text);
@@ -191,11 +193,39 @@ static void judge_ack(struct watcher *watcher, const struct command *command) {
     finish(watcher, command);
 }
 
+// What the dashboard tells of those who try its token. It may be taken over itself: one event a minute, whatever it says.
+static void take_wrong_tokens(struct watcher *watcher, const struct command *command) {
+    enum { EVERY_MS = 60000 };
+    watcher->wrong_tokens += command->count;
+    if (watcher->wrong_tokens_ms != 0 && watcher->now_ms - watcher->wrong_tokens_ms < EVERY_MS) {
+        return;
+    }
+    report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, "", 0, MSG_WRONG_TOKENS,
+                 KVS(KVI("count", watcher->wrong_tokens), KV("from", command->from)));
+    watcher->wrong_tokens = 0;
+    watcher->wrong_tokens_ms = watcher->now_ms;
+}
+
+// Each command is answered by events. Whoever floods the channel would drive all others out of the history: past a
+// hundred at once, five a second are read.
+static bool within_reason(struct watcher *watcher) {
+    enum { EACH_MS = 200, AT_ONCE = COMMANDS_AT_ONCE };
+    int64_t earliest_ms = watcher->now_ms - (int64_t)AT_ONCE * EACH_MS;
+    watcher->commands_ms = watcher->commands_ms < earliest_ms ? earliest_ms : watcher->commands_ms;
+    bool within = watcher->commands_ms + EACH_MS <= watcher->now_ms;
+    watcher->commands_ms += within ? EACH_MS : 0;
+    return within;
+}
+
 void judge_command(struct watcher *watcher, const char *bytes, size_t length_bytes) {
     struct command command = {0};
     struct err err = {0};
     if (!watcher->leads) {
         return;  // the watcher that leads answers
+    }
+    if (!within_reason(watcher)) {
+        LOG_WARN(MSG_INBOX_FULL, KVI("limit", COMMANDS_AT_ONCE));
+        return;
     }
     if (!command_parse(bytes, length_bytes, &command, &err)) {
         report_event(watcher, EVENT_COMMAND_REFUSED, SEVERITY_WARNING, "", 0, MSG_COMMAND_REFUSED,
@@ -222,6 +252,9 @@ void judge_command(struct watcher *watcher, const char *bytes, size_t length_byt
             return;
         case COMMAND_ACK:
             judge_ack(watcher, &command);
+            return;
+        case COMMAND_WRONG_TOKENS:
+            take_wrong_tokens(watcher, &command);
             return;
         case COMMAND_CANCEL:  // resync answers it
         case COMMAND_ACTION_COUNT:

@@ -17,15 +17,23 @@ static void describe_intent(struct watcher *watcher, struct act_request *request
     json_decref(intent);
 }
 
+// Lossless mode: Redis has been away, or has taken no writes, for so long that a later life finds the record old. Nobody
+// else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
+static bool goes_unrecorded(const struct watcher *watcher) {
+    bool held = watcher->now_ms < watcher->lease.held_until_ms;
+    int64_t written_ms =
+        watcher->told.written_ms > watcher->started_ms ? watcher->told.written_ms : watcher->started_ms;
+    return held ? watcher->told.refused && watcher->now_ms - written_ms >= UNRECORDED_MS
+                : watcher->now_ms - watcher->lease.answered_ms >= UNRECORDED_MS;
+}
+
 // Lossless mode: what the actor asks the nodes again before it opens one.
 static void prove(struct watcher *watcher, struct act_request *request) {
     bool lossless = watcher->settings->mode == MODE_LOSSLESS;
     if (!lossless) {
         return;
     }
-    // Nobody else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
-    request->unrecorded = watcher->now_ms >= watcher->lease.held_until_ms &&
-                          watcher->now_ms - watcher->lease.answered_ms >= UNRECORDED_MS;
+    request->unrecorded = goes_unrecorded(watcher);
     if (request->act == ACT_PROMOTE && !request->forced) {
         request->quorum = watcher->facts.quorum;
         for (int i = 0; i < watcher->count; i++) {
@@ -160,7 +168,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
         msg_render(decision->why, log_lang(), KVS(KV("node", watcher->names[node])), request.why, sizeof request.why);
         watcher->repairing = node;
         actor_submit(watcher->repairer, &request);
-    } else if (decision->act == ACT_RESYNC && jobs_may_queue(watcher, node)) {
+    } else if (decision->act == ACT_RESYNC && jobs_may_queue(watcher, node) && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
     } else if (decision->act == ACT_ALARM && watcher->repairing != node && watcher->now_ms - watcher->alarm_ms[node] > 60000) {

@@ -1,6 +1,5 @@
-#include "watcher/publish.h"
+#include "watcher/publish_parts.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,42 +7,20 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/store_port.h"
 #include "common/text.h"
 
 enum {
     WRITE_PAUSE_MS = 250,  // between two writes that are not urgent
     READ_BUSY_MS = 400,    // while a job runs, its progress is read this often
     READ_QUIET_MS = 2000,
-    JOBS_WAITING_MAX = NODE_MAX,
-};
-
-struct publish {
-    const struct settings *settings;
-    struct loop *loop;
-    char id[80];
-    struct store *store;        // belongs to the thread, as does the next
-    bool away;                  // Redis did not answer last time, and that was said
-    unsigned lease_generation;  // of the connection that answered about the lease last
-    pthread_t thread;
-    pthread_mutex_t lock;  // guards all below
-    pthread_cond_t changed;
-    bool stopping, urgent, clear_intent, unsync, job_active, read_wanted;
-    struct state_field *fields;  // pending state, NULL if none
-    size_t field_count;
-    struct job_state jobs[JOBS_WAITING_MAX];
-    size_t job_count;
-    bool read_ready, read_taken;
-    struct cluster_state read;
-    struct lease lease;
-    unsigned unlooked;  // renewals since the loop last went round
 };
 
 // --- the thread's half: each call takes what is pending under the lock and talks to Redis without it ---
 
 // One line when Redis goes away and one when it is back.
 static void tell_reach(struct publish *publish, bool answered, const struct err *err) {
-    if (answered == !publish->away) {
+    bool full = !answered && err->kind == ERR_FULL;  // it answers: publish_state.c tells that it takes nothing
+    if (answered == !publish->away || full) {
         return;
     }
     publish->away = !answered;
@@ -64,6 +41,7 @@ static void renew_lease(struct publish *publish) {
         return;
     }
     pthread_mutex_lock(&publish->lock);
+    bool lapsed = asked_ms >= publish->lease.held_until_ms;
     bool led = lease_leads(&publish->lease, asked_ms);
     unsigned generation = store_generation(publish->store);
     lease_answer(&publish->lease, text_equal(word.holder, publish->id), &word, asked_ms, clock_mono_ms(),
@@ -71,6 +49,9 @@ static void renew_lease(struct publish *publish) {
     publish->lease_generation = generation;
     bool turned = led != lease_leads(&publish->lease, asked_ms);
     pthread_mutex_unlock(&publish->lock);
+    if (lapsed) {
+        written_forget(&publish->written);  // another watcher may have written since
+    }
     if (turned) {
         loop_wake(publish->loop);
     }
@@ -127,6 +108,19 @@ static void forget_strangers(struct publish *publish, const struct cluster_state
     }
 }
 
+// An older Relevo kept the jobs in the state hash. Whoever leads puts them where they are looked for.
+static void move_jobs(struct publish *publish) {
+    unsigned moved = 0;
+    struct err err = {0};
+    pthread_mutex_lock(&publish->lock);
+    bool leads = lease_leads(&publish->lease, clock_mono_ms());
+    pthread_mutex_unlock(&publish->lock);
+    if (leads && store_move_jobs(publish->store, &moved, &err) && moved > 0) {
+        LOG_INFO(MSG_JOBS_MOVED, KVI("count", moved));
+        publish_read_again(publish);
+    }
+}
+
 static void read_back(struct publish *publish) {
     struct cluster_state state = {0};
     struct err err = {0};
@@ -134,6 +128,7 @@ static void read_back(struct publish *publish) {
         return;
     }
     forget_strangers(publish, &state);
+    bool old_jobs = state.old_jobs;
     pthread_mutex_lock(&publish->lock);
     state_done(&publish->read);
     publish->read = state;
@@ -144,47 +139,9 @@ static void read_back(struct publish *publish) {
     }
     pthread_mutex_unlock(&publish->lock);
     loop_wake(publish->loop);
-}
-
-// Which epoch waits for acknowledgements the actor alone records: what waits to be written here may be older. That none
-// does may be repeated on demand, for it never says more than is so. An empty intent is written only on demand: the actor
-// may be recording a new one at this moment.
-static bool held_back(const struct publish *publish, const struct state_field *field, bool clear_intent, bool unsync) {
-    bool lossless = publish->settings->mode == MODE_LOSSLESS;
-    return (lossless && text_equal(field->name, "sync_epoch") && !(unsync && text_equal(field->value, "0"))) ||
-           (text_equal(field->name, "intent") && *field->value == '\0' && !clear_intent);
-}
-
-static bool write_state(struct publish *publish) {
-    pthread_mutex_lock(&publish->lock);
-    struct state_field *fields = TAKE(publish->fields);
-    size_t count = publish->field_count;
-    publish->field_count = 0;
-    bool clear_intent = publish->clear_intent, unsync = publish->unsync;
-    publish->urgent = false;
-    bool leads = lease_leads(&publish->lease, clock_mono_ms());
-    pthread_mutex_unlock(&publish->lock);
-    if (!fields) {
-        return true;
+    if (old_jobs) {
+        move_jobs(publish);
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!held_back(publish, &fields[i], clear_intent, unsync)) {
-            struct state_field swap = fields[kept];
-            fields[kept++] = fields[i];
-            fields[i] = swap;
-        }
-    }
-    struct err err = {0};
-    bool written = leads && store_write(publish->store, fields, kept, &err);
-    if (written && (clear_intent || unsync)) {
-        pthread_mutex_lock(&publish->lock);
-        publish->clear_intent &= !clear_intent;
-        publish->unsync &= !unsync;
-        pthread_mutex_unlock(&publish->lock);
-    }
-    state_fields_free(fields, count);
-    return written;
 }
 
 // False: Redis is away; what was not written stays.
@@ -205,7 +162,7 @@ static bool write_jobs(struct publish *publish) {
     for (; written < count; written++) {
         struct state_field field = {0};
         state_encode_job(&jobs[written], &field);
-        bool ok = store_write(publish->store, &field, 1, &err) &&
+        bool ok = store_write_jobs(publish->store, &field, 1, &err) &&
                   store_publish(publish->store, STORE_JOBS, jobs[written].node, &err);
         free(field.value);
         if (!ok) {
@@ -269,7 +226,7 @@ static void *run(void *arg) {
             lease_ms = now_ms;
         }
         bool jobs_taken = write_jobs(publish);
-        (void)write_state(publish);
+        publish_write_state(publish);
         bool reconnected = store_generation(publish->store) != generation;
         if (reconnected || now_ms - read_ms >= read_pause_ms(publish)) {
             read_back(publish);
@@ -278,7 +235,7 @@ static void *run(void *arg) {
         }
         wait_for_work(publish, now_ms + WRITE_PAUSE_MS, jobs_taken);
     }
-    (void)write_state(publish);
+    publish_write_state(publish);
     struct err err = {0};
     (void)store_lease_release(publish->store, publish->id, &err);
     return NULL;
@@ -316,6 +273,7 @@ void publish_stop(struct publish *publish) {
     pthread_join(publish->thread, NULL);
     state_fields_free(publish->fields, publish->field_count);
     state_done(&publish->read);
+    written_forget(&publish->written);
     store_close(publish->store);
     pthread_cond_destroy(&publish->changed);
     pthread_mutex_destroy(&publish->lock);
@@ -410,5 +368,12 @@ void publish_met(struct publish *publish, const char *rival, int64_t met_ms) {
 void publish_lease(struct publish *publish, struct lease *ret) {
     pthread_mutex_lock(&publish->lock);
     *ret = publish->lease;
+    pthread_mutex_unlock(&publish->lock);
+}
+
+void publish_tells(struct publish *publish, struct publish_told *ret) {
+    pthread_mutex_lock(&publish->lock);
+    *ret = publish->told;
+    publish->told.foreign = 0;
     pthread_mutex_unlock(&publish->lock);
 }

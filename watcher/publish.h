@@ -31,3 +31,14 @@ void publish_alive(struct publish *publish);
 // Another watcher was met on a node: see lease_met().
 void publish_met(struct publish *publish, const char *rival, int64_t met_ms);
 void publish_lease(struct publish *publish, struct lease *ret);
+
+// What the writing of the state hash brought to light.
+struct publish_told {
+    int64_t written_ms;  // monotonic: when Redis took the state last, 0: not yet
+    bool refused;        // since then it answers and takes nothing, for that reason
+    char refusal[200];
+    unsigned foreign;  // values there that this watcher did not write, and has set right, since this was asked last
+    char foreign_what[240];
+    char foreign_by[80];  // another watcher, by what it signed; "": a hand
+};
+void publish_tells(struct publish *publish, struct publish_told *ret);

@@ -58,12 +58,31 @@ static void check_sync_record(struct watcher *watcher, const struct cluster_stat
     if (watcher->sync_doubts < 2) {
         return;
     }
-    LOG_WARN(MSG_SYNC_MISRECORDED, KVI("found", read->sync_epoch), KVI("known", watcher->state.sync_epoch));
+    report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->state.primary, 0, MSG_SYNC_MISRECORDED,
+                 KVS(KVI("found", read->sync_epoch), KVI("known", watcher->state.sync_epoch)));
     watcher->sync_doubts = 0;
     if (watcher->state.sync_epoch == 0) {
         publish_unsync(watcher->publish);
     }
     watcher->state.sync_epoch = 0;  // if the primary waits, rule 154 proves and records it again
+}
+
+// An intent that nobody had would be finished by a later life of this watcher. The actor records it, so it is looked at
+// here, and believed the second time, as above.
+static void check_intent_record(struct watcher *watcher, const struct cluster_state *read) {
+    bool other = !watcher->told.refused && actor_idle(watcher->actor) &&
+                 !text_equal(read->intent, watcher->state.intent);
+    watcher->intent_doubts = other ? watcher->intent_doubts + 1 : 0;
+    if (watcher->intent_doubts < 2) {
+        return;
+    }
+    char what[sizeof watcher->foreign_what];
+    (void)text_format(what, sizeof what, "intent: %.150s → %.60s", read->intent, watcher->state.intent);
+    report_foreign(watcher, 1, what, "");
+    watcher->intent_doubts = 0;
+    if (*watcher->state.intent == '\0') {
+        publish_clear_intent(watcher->publish);
+    }
 }
 
 // The hash is the truth until we lead; from then on we are, and only the jobs are read back.
@@ -80,6 +99,7 @@ static void take_read(struct watcher *watcher) {
     } else {
         jobs_adopt(watcher, &read);
         check_sync_record(watcher, &read);
+        check_intent_record(watcher, &read);
     }
     state_done(&read);
 }
@@ -286,6 +306,7 @@ static void tick(void *arg) {
     take_observations(watcher);
     meet_rival(watcher);
     publish_lease(watcher->publish, &watcher->lease);
+    publish_tells(watcher->publish, &watcher->told);
     bool led = watcher->leads;
     watcher->leads = lease_leads(&watcher->lease, watcher->now_ms);
     if (watcher->leads && !led) {
@@ -309,6 +330,7 @@ static void tick(void *arg) {
     report_nodes(watcher);
     report_health(watcher);
     report_lacks(watcher);
+    report_store(watcher);
     report_state(watcher);
 }
 

@@ -53,6 +53,8 @@ struct watcher {
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
     struct asked asked;
+    int64_t commands_ms;                         // up to when the commands that were read are paid for
+    int64_t wrong_tokens, wrong_tokens_ms;       // of the dashboard, not told yet; when some were told
     uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
     int64_t cooling_until_ms;
     enum act cooling_of;
@@ -67,7 +69,7 @@ struct watcher {
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
     int64_t sync_rest_ms;              // ... and no attempt to change that before
-    int sync_doubts;                   // reads in a row of a hash that says something else
+    int sync_doubts, intent_doubts;    // reads in a row of a hash that says something else
     bool intent_harmless;              // that opening ended, surely before the node could take writes
     int repairing;                     // the node that the repairer works on, -1
     char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
@@ -88,6 +90,11 @@ struct watcher {
     struct lacks lacks[NODE_MAX];  // as told
     int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
     char lacks_primary[NODE_NAME_SIZE];
+    struct publish_told told;  // what the writing of the hash brought to light, as of this tick
+    int64_t refusing_ms;       // since when it is told that Redis takes no writes, 0: it does
+    unsigned foreign;          // values in the hash that were not ours, not told yet
+    char foreign_what[240], foreign_by[80];
+    int64_t foreign_ms;      // when some were told
     unsigned idle_events;    // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
@@ -160,6 +167,11 @@ void outlook(const struct watcher *watcher, unsigned flags, char *out, size_t si
 
 // watcher.c: what assess() is given now.
 struct assess_input watcher_input(const struct watcher *watcher);
+
+// report_store.c: that Redis takes no writes, or that somebody else wrote into the state hash.
+void report_store(struct watcher *watcher);
+// what: what was found and what is so. by: the watcher that wrote it, "" for a hand.
+void report_foreign(struct watcher *watcher, unsigned count, const char *what, const char *by);
 
 // report_state.c
 void report_state(struct watcher *watcher);  // fills watcher->state from what is known, and publishes it

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Writes Redis' users from the environment and becomes redis-server. Passwords go into the file as SHA-256 hashes and
-# appear in no argument. Each service may touch only relevo:appdb and what its part needs, and nobody may run scripts.
+# appear in no argument. Each service may do what its code does and nothing more; nobody may run scripts. The names are
+# those of common/keys.c. What a user may write is said key by key, in selectors (Redis 7 or newer): a command counts only
+# together with the keys and channels in the same parentheses.
 set -eu
 
 user() {
@@ -12,24 +14,32 @@ user() {
 }
 
 cluster="relevo:${RELEVO_CLUSTER:-appdb}"
-# What any service does to talk and to read; then to take part in events and logs.
-talk="+auth +hello +ping +echo +quit +reset +select +client|setname +client|setinfo +client|id +client|no-evict"
-read="+get +mget +hget +hgetall +hmget +hlen +hkeys +exists +type +pttl +ttl +xrange +xrevrange +xread +xlen +xinfo|stream"
-listen="+subscribe +unsubscribe +psubscribe +punsubscribe"
-write="+hset +hdel +xadd +xtrim +incr +publish +multi +exec +discard +watch +unwatch"
-lease="+set +del +pexpire"
+# Nothing at all, but to log in, to be asked whether it lives, and to read and do several things at once.
+bare="-@all resetkeys resetchannels +auth +ping"
+# What belongs to the cluster, and never ends up among those that maxmemory-clients cuts off.
+inner="+client|no-evict +multi +exec"
+tell="(+incr ~$cluster:seq) (+publish &$cluster:events &$cluster:state)"
+state="+hgetall %R~$cluster %R~$cluster:jobs"
 
 # Into /tmp: a tmpfs elsewhere may lose its mode when the container is started again.
 umask 077
 {
     # The operator's: docker exec redis redis-cli ... (the container sets REDISCLI_AUTH).
     user default "$REDISCLI_AUTH" '~* &* +@all'
-    user watcher "$REDIS_WATCHER_PASSWORD" "~$cluster ~$cluster:* &$cluster:* -@all $talk $read $listen $write $lease"
-    # resync writes jobs, events and logs; whose lease it is, or who is primary, it only reads.
-    user resync "$REDIS_RESYNC_PASSWORD" "~$cluster ~$cluster:* &$cluster:* -@all $talk $read $listen $write"
-    # The dashboard changes nothing but its own log, and publishes nothing but commands.
-    user dashboard "$REDIS_DASHBOARD_PASSWORD" "%R~$cluster %R~$cluster:* ~$cluster:log:dashboard" \
-        "&$cluster:* -@all $talk $read $listen +xadd +xtrim (+publish &$cluster:commands)"
+    # The state is the watcher's alone. From it, and from the jobs, it moves what an older Relevo left in the wrong one.
+    user watcher "$REDIS_WATCHER_PASSWORD" "$bare $inner +unwatch $state $tell" \
+        "(+hset +hmget +hdel +watch ~$cluster ~$cluster:jobs)" \
+        "(+xadd ~$cluster:history ~$cluster:log:watcher)" \
+        "(+watch +get +mget +set +pexpire +incr +del ~$cluster:lease ~$cluster:lease:renewals ~$cluster:rival)" \
+        "(+subscribe &$cluster:commands) (+publish &$cluster:jobs)"
+    # Who is primary, whose lease it is, what the watcher said: resync reads the first and touches nothing of it.
+    user resync "$REDIS_RESYNC_PASSWORD" "$bare $inner $state $tell" \
+        "(+hset ~$cluster:jobs) (+xadd ~$cluster:history ~$cluster:log:resync)" \
+        "(+subscribe &$cluster:commands &$cluster:jobs)"
+    # The dashboard writes nothing. What it publishes, the watcher judges.
+    user dashboard "$REDIS_DASHBOARD_PASSWORD" "$bare $state" \
+        "(+xread +xrevrange %R~$cluster:history %R~$cluster:log:watcher %R~$cluster:log:resync)" \
+        "(+subscribe &$cluster:events &$cluster:state) (+publish &$cluster:commands)"
 } >/tmp/users.acl
 
 # A power cut may leave rubbish at the end of the log, and Redis would not start: what is before it stays. A log that is broken

@@ -1,9 +1,10 @@
 """What can go wrong around the cluster: each fault has one clear line, and nothing is lost."""
 import contextlib
+import json
 
 import pytest
 
-from lib import engine, ledger
+from lib import api, engine, ledger, redis_lab
 from lib.cluster import A, B, KEY, PORT, other
 from lib.run import DEV_IMAGE, sh, sh_result, wait_until
 from lib.writer import Writer
@@ -41,6 +42,68 @@ def test_redis_down_and_back(cluster):
         assert {r["says"] for r in writer.records() if r["port"] == PORT[A]} == {"ack"}
         assert ledger.check(cluster, writer) == 0
     cluster.assert_same_data()
+
+
+def test_what_a_hand_writes_into_the_state_is_told_and_set_right(cluster):
+    """Another primary, an epoch that is far off, a promotion that nobody began: nobody is opened or closed by it."""
+    mark, epoch = cluster.mark(), cluster.state()["epoch"]
+    with Writer(cluster) as writer:
+        writer.wait_acks(PORT[A], 5)
+        cluster.redis().hset(KEY, mapping={"primary": B, "epoch": "990", "maintenance": "on"})
+        alarm = cluster.wait_event(mark, 20, type="ALARM", msg="MSG_STATE_FORGED")
+        assert f"primary: {B} → {A}" in alarm["why"] and f"epoch: 990 → {epoch}" in alarm["why"], alarm
+        assert int(alarm["detail"]["count"]) == 3 and alarm["severity"] == "error"
+        state = cluster.state()
+        assert (state["primary"], state["epoch"], state["maintenance"]) == (A, epoch, "off")
+        second = cluster.mark()
+        cluster.redis().hset(KEY, "intent", json.dumps({"act": "promote", "target": B, "old": A, "epoch": 991}))
+        wait_until(lambda: cluster.state()["intent"] == "", 20, "the intent is taken away")
+        cluster.wait_event(second, 20, type="ALARM", msg="MSG_STATE_FORGED")  # the second one within ten seconds waits
+        cluster.docker("restart", "-t", "5", "db-watcher")
+        writer.wait_acks(PORT[A], 100)
+        cluster.wait_normal(A)
+        assert ledger.check(cluster, writer) == 0
+    assert cluster.writable(A) and not cluster.writable(B) and cluster.state()["epoch"] == epoch
+    assert not [e for e in cluster.events(mark) if e["type"] in ("FAILOVER", "SWITCHOVER", "ELECTED")]
+    assert len(cluster.events(mark, msg="MSG_STATE_FORGED")) == 2
+
+
+def test_redis_is_full(cluster):
+    """Somebody fills it with the operator's password: the failover works as ever, and all is told when there is room."""
+    mark, stamp = cluster.mark(), cluster.now()
+    redis_lab.fill(cluster.redis())
+    try:
+        wait_log(cluster, "db-watcher", stamp, "no admite escrituras")
+        with Writer(cluster) as writer:
+            writer.wait_acks(PORT[A], 5)
+            cluster.docker("kill", A)
+            writer.wait_acks(PORT[B], 20, timeout=20)
+            assert ledger.check(cluster, writer) == 0
+        cluster.docker("start", A)
+        wait_until(lambda: cluster.value(A, "SELECT @@super_read_only") == 1, 60, f"{A} is back, closed")
+    finally:
+        redis_lab.empty(cluster.redis())
+        cluster.redis().config_set("maxmemory", "256mb")
+    cluster.wait_event(mark, 20, type="ALARM", msg="MSG_STORE_TAKES")
+    cluster.wait_event(mark, 60, type="RESYNC", node=A)
+    told = [event.get("msg") if event["type"] == "ALARM" else event["type"] for event in cluster.events(mark)]
+    assert [one for one in told if one in ("MSG_STORE_REFUSES", "FAILOVER", "MSG_STORE_TAKES")] == [
+        "MSG_STORE_REFUSES", "FAILOVER", "MSG_STORE_TAKES"], told
+    assert count_lines(cluster, "db-watcher", stamp, "no admite escrituras") == 1
+    cluster.heal()
+    cluster.assert_same_data()
+
+
+def test_wrong_tokens_end_in_an_alarm(cluster):
+    mark = cluster.mark()
+    answers = [api.call("POST", "/api/v1/ack", {}, token=f"guess-{number}").status for number in range(30)]
+    assert answers[0] == 401 and answers[-1] == 429
+    alarm = cluster.wait_event(mark, 20, type="ALARM", msg="MSG_WRONG_TOKENS")
+    assert int(alarm["detail"]["count"]) >= 10 and alarm["detail"]["from"]
+    assert "guess-" not in cluster.logs("fastapi-dashboard") and not cluster.events(mark, type="ACK")
+    # Who guesses no more is listened to again.
+    wait_until(lambda: api.call("POST", "/api/v1/ack", {}, token=cluster.env["RELEVO_API_TOKEN"]).status == 202, 15,
+               "the right token is let in", every=1)
 
 
 def test_services_start_without_redis(cluster):

@@ -35,13 +35,33 @@ def test_first_boot(bare_cluster):
     check_replica_first(cluster)
 
 
+def processes(container):
+    """{program: (uid, effective capabilities, no new privileges)} of what runs in it."""
+    script = ("for p in /proc/[0-9]*; do read -r name <$p/comm || continue; echo $name $(sed -nE"
+              " 's/^(Uid|CapEff|NoNewPrivs):[[:space:]]+([0-9a-f]+).*/\\2/p' $p/status); done")
+    found = {}
+    for line in sh("docker", "exec", container, "sh", "-c", script).splitlines():
+        name, uid, capabilities, privileges = line.split()
+        found[name] = int(uid), int(capabilities, 16), privileges == "1"
+    return found
+
+
 def check_containers(cluster):
-    """Services run without root, on read-only file systems, without capabilities; secrets are in no argument list."""
-    for container in ("db-watcher", "db-resync", "fastapi-dashboard"):
+    """Nobody gains privileges; services and Redis have none, MySQL's entry point five and mysqld none, all are bounded;
+    secrets are in no argument list."""
+    for container in CONTAINERS:
         facts = engine.inspect(container)
-        assert facts["HostConfig"]["ReadonlyRootfs"] and facts["HostConfig"]["CapDrop"] == ["ALL"], container
-        assert any("no-new-privileges" in o for o in facts["HostConfig"]["SecurityOpt"]), container
-        assert facts["Config"]["User"] not in ("", "0", "root"), container
+        host, is_mysql = facts["HostConfig"], container in (A, B)
+        assert host["CapDrop"] == ["ALL"] and host["PidsLimit"] > 0, container
+        assert any("no-new-privileges" in o for o in host["SecurityOpt"]), container
+        added = sorted(name.removeprefix("CAP_") for name in host["CapAdd"] or [])
+        assert added == (["CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID"] if is_mysql else []), container
+        assert (host["Memory"] > 0) == (is_mysql or container == "redis"), container
+        assert host["ReadonlyRootfs"] or is_mysql, container
+        assert is_mysql or facts["Config"]["User"] not in ("", "0", "root"), container
+    for container, program in ((A, "mysqld"), (B, "mysqld"), ("redis", "redis-server")):
+        uid, capabilities, bound = processes(container)[program]
+        assert uid != 0 and capabilities == 0 and bound, (container, program)
     secrets = [v for k, v in cluster.env.items() if "PASSWORD" in k or "TOKEN" in k]
     for container in CONTAINERS:
         arguments = sh("docker", "top", container, "-eo", "pid,args")

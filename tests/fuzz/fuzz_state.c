@@ -17,7 +17,7 @@ static void travel(const struct cluster_state *state) {
     for (size_t i = 0; i < state->job_count; i++) {
         struct state_field job;
         state_encode_job(&state->jobs[i], &job);
-        must(state_decode(&again, job.name, job.value, NULL));
+        must(state_decode_job(&again, job.name, job.value, NULL));
         free(job.value);
     }
     must(again.node_count == state->node_count && again.job_count == state->job_count);
@@ -41,9 +41,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const char *name = strsep(&value, " ");
         size_t nodes = state.node_count;
         size_t jobs = state.job_count;
-        if (!state_decode(&state, name, value != NULL ? value : "", NULL)) {
+        bool job = state_names_job(name);
+        const char *text_of_value = value != NULL ? value : "";
+        if (!(job ? state_decode_job : state_decode)(&state, name, text_of_value, NULL)) {
             must(state.node_count == nodes && state.job_count == jobs);
         }
+        struct cluster_state other = {0};  // what belongs to one hash says nothing in the other
+        must((job ? state_decode : state_decode_job)(&other, name, text_of_value, NULL));
+        must(other.job_count == 0 && other.node_count == 0 && other.epoch == 0 && *other.primary == '\0');
+        state_done(&other);
     }
     travel(&state);
     state_done(&state);

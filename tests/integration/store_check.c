@@ -13,6 +13,7 @@
 struct hand {
     struct store *store;  // commands
     struct store *listener;
+    enum service service;
     struct cluster_state state;
 };
 
@@ -27,8 +28,8 @@ static bool do_read(struct hand *hand, char **words, char *out, size_t size_byte
         return false;
     state_done(&hand->state);
     hand->state = state;
-    text_format(out, size_bytes, "epoch=%" PRIu64 " phase=%s primary=%s skipped=%u generation=%u", state.epoch,
-                phase_name(state.phase), state.primary, skipped, store_generation(hand->store));
+    text_format(out, size_bytes, "epoch=%" PRIu64 " phase=%s primary=%s jobs=%zu skipped=%u generation=%u", state.epoch,
+                phase_name(state.phase), state.primary, state.job_count, skipped, store_generation(hand->store));
     return true;
 }
 
@@ -38,6 +39,39 @@ static bool do_write(struct hand *hand, char **words, char *out, size_t size_byt
     text_copy(field.name, sizeof(field.name), words[1]);
     *out = '\0';
     return store_write(hand->store, &field, 1, err);
+}
+
+// What the field held before.
+static bool do_replace(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    struct state_field field = {.value = words[2]}, *had = NULL;
+    text_copy(field.name, sizeof(field.name), words[1]);
+    if (!store_replace(hand->store, &field, 1, &had, err))
+        return false;
+    text_format(out, size_bytes, "had=%s", had[0].value ? had[0].value : "(nothing)");
+    state_fields_free(had, 1);
+    return true;
+}
+
+static bool do_job(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    struct job_state job = {.epoch = 1};
+    struct state_field field = {0};
+    (void)size_bytes;
+    *out = '\0';
+    text_copy(job.node, sizeof(job.node), words[1]);
+    if (!job_phase_parse(words[2], &job.phase))
+        return err_set(err, ERR_INVALID, 0, "job NODE PHASE");
+    state_encode_job(&job, &field);
+    bool good = store_write_jobs(hand->store, &field, 1, err);
+    free(field.value);
+    return good;
+}
+
+static bool do_move(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    unsigned moved = 0;
+    (void)words;
+    bool good = store_move_jobs(hand->store, &moved, err);
+    text_format(out, size_bytes, "moved=%u", moved);
+    return good;
 }
 
 static bool do_event(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
@@ -79,21 +113,38 @@ static bool do_release(struct hand *hand, char **words, char *out, size_t size_b
     return store_lease_release(hand->store, words[1], err);
 }
 
-static bool do_listen(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
-    static const enum store_channel channels[] = {STORE_COMMANDS, STORE_STATE};
+static bool listen_to(struct hand *hand, const enum store_channel *channels, size_t count, const char *timeout, char *out,
+                      size_t size_bytes, struct err *err) {
     enum store_channel channel = STORE_CHANNEL_COUNT;
     AUTO_TEXT char *bytes = NULL;
     size_t length = 0;
     int64_t timeout_ms = 0;
-    if (!text_to_i64(words[1], &timeout_ms))
+    if (!text_to_i64(timeout, &timeout_ms))
         return err_set(err, ERR_INVALID, 0, "listen TIMEOUT_MS");
-    if (!store_listen(hand->listener, channels, 2, timeout_ms, &channel, &bytes, &length, err))
+    if (!store_listen(hand->listener, channels, count, timeout_ms, &channel, &bytes, &length, err))
         return false;
     if (!bytes)
         text_format(out, size_bytes, "quiet generation=%u", store_generation(hand->listener));
     else
         text_format(out, size_bytes, "channel=%d length=%zu message=%.100s", (int)channel, length, bytes);
     return true;
+}
+
+static bool do_listen(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    static const enum store_channel channels[] = {STORE_COMMANDS, STORE_STATE};
+    return listen_to(hand, channels, 2, words[1], out, size_bytes, err);
+}
+
+// As that service does.
+static bool do_attend(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    static const enum store_channel channels[] = {STORE_COMMANDS, STORE_JOBS};
+    return listen_to(hand, channels, hand->service == SERVICE_RESYNC ? 2 : 1, words[1], out, size_bytes, err);
+}
+
+static bool do_hint(struct hand *hand, char **words, char *out, size_t size_bytes, struct err *err) {
+    (void)size_bytes;
+    *out = '\0';
+    return store_publish(hand->store, STORE_JOBS, words[1], err);
 }
 
 static const struct request {
@@ -103,6 +154,8 @@ static const struct request {
 } requests[] = {
     {"read", 1, do_read},       {"write", 3, do_write}, {"event", 3, do_event},     {"publish", 2, do_publish},
     {"log", 2, do_log},         {"lease", 3, do_lease}, {"release", 2, do_release}, {"listen", 2, do_listen},
+    {"replace", 3, do_replace}, {"job", 3, do_job},     {"move", 1, do_move},       {"attend", 2, do_attend},
+    {"hint", 2, do_hint},
 };
 
 static const struct request *request_named(const char *name, unsigned words) {
@@ -142,7 +195,9 @@ int main(int argc, char **argv) {
     text_copy(settings.redis_password, sizeof(settings.redis_password), getenv("RELEVO_REDIS_PASSWORD"));
     enum service service = SERVICE_WATCHER;
     service_parse(argv[4], &service);
-    struct hand hand = {.store = store_open(&settings, service), .listener = store_open(&settings, service)};
+    struct hand hand = {.service = service,
+                        .store = store_open(&settings, service),
+                        .listener = store_open(&settings, service)};
     char *line = NULL;
     size_t size_bytes = 0;
     while (getline(&line, &size_bytes, stdin) > 0)

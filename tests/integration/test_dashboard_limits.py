@@ -1,5 +1,6 @@
 """The dashboard and bad weather: limits, slow and broken clients, Redis away, frozen, wiped, or late."""
 import contextlib
+import http.client
 import json
 import select
 import signal
@@ -165,6 +166,50 @@ def test_a_listener_that_does_not_read_is_dropped(redis, dashboard):
             redis.event("ALARM", "x" * 300, more="y" * 4000)
         wait_until(lambda: ends not in open("/proc/net/tcp").read(), 10, "the listener is dropped")
     assert dashboard.get("/healthz")[0] == 200
+
+
+def try_token(dashboard, token, address="127.0.0.1"):
+    """(status, Retry-After) of an action with that token, asked for from that address."""
+    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=10, source_address=(address, 0))
+    connection.request("POST", "/api/v1/ack", body="{}",
+                       headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    reply = connection.getresponse()
+    reply.read()
+    connection.close()
+    return reply.status, int(reply.headers.get("Retry-After", 0))
+
+
+def test_who_guesses_tokens_is_turned_away_and_told_of(redis, folder):
+    dashboard = Dashboard(redis, folder)
+    wait_until(dashboard.connected, 5, "it reads the state")
+    channel = redis.client.pubsub()
+    channel.subscribe(f"{KEY}:commands")
+    wait_until(lambda: channel.get_message(), 2, "the subscription")
+    assert try_token(dashboard, "stale")[0] == 401  # a slip: a line in the log, and no alarm
+    answers = [try_token(dashboard, f"guess-{number}") for number in range(200)]
+    assert {status for status, _ in answers} == {401, 429}
+    assert all(status == 429 and 1 <= retry_s <= 6 for status, retry_s in answers[20:])
+    assert try_token(dashboard, TOKEN)[0] == 429  # right or wrong is not said
+    assert dashboard.get("/api/v1/cluster")[0] == 200  # reading goes on
+    assert try_token(dashboard, TOKEN, "127.0.0.2")[0] == 202  # and nobody else is locked out
+    told = [json.loads(message["data"]) for message in iter(lambda: channel.get_message(timeout=1), None)]
+    reports = [one for one in told if one["action"] == "wrong_tokens"]
+    assert len(reports) == 1 and reports[0]["count"] >= 10 and reports[0]["from"] == "127.0.0.1", told
+    assert [one["action"] for one in told if one not in reports] == ["ack"]
+    assert "relevo_wrong_tokens_total 202\n" in dashboard.get("/metrics")[2].decode()
+    wait_until(lambda: "okens incorrectos: 20" in open(dashboard.log.name, encoding="utf-8").read(), 15,
+               "the rest is told, too")
+    text = dashboard.stop()
+    lines = [line for line in text.splitlines() if "okens incorrectos" in line]
+    assert 1 < len(lines) < 6 and "127.0.0.1" in lines[0], lines
+    assert "guess-" not in text and TOKEN not in text
+
+
+def test_a_script_with_an_old_token_locks_nobody_out(dashboard):
+    """Behind a proxy, or the engine's address translation, all have one address."""
+    answers = [try_token(dashboard, "stale")[0] for _ in range(60)]
+    assert answers[:10] == [401] * 10 and answers[20:] == [429] * 40
+    assert try_token(dashboard, TOKEN)[0] == 503  # let in; nobody listens for commands in this test
 
 
 # ---- Redis goes away

@@ -70,7 +70,7 @@ def test_half_a_copy_is_never_taken_for_a_whole_one(lab):
     job_id = lab.queue("dump")
     lab.wait_step(job_id, "copy", "objects")
     lab.kill_service()
-    lab.cli("HDEL", "relevo:appdb", f"job:{lab.b}")
+    lab.cli("HDEL", "relevo:appdb:jobs", f"job:{lab.b}")
     lab.start_service()
     job = lab.resync()
     assert job["rung"] == "clone" and "catchup" in refusals(job)
@@ -130,7 +130,7 @@ def test_recipient_dead_during_a_clone(lab):
     wait_until(lambda: lab.job()["done_bytes"] > 1 << 20, 20, "well into the copy", every=0.01)
     lab.crash(lab.b)
     lab.kill_service()  # would wait for the node for minutes: it may still be in recovery
-    lab.cli("HDEL", "relevo:appdb", f"job:{lab.b}")
+    lab.cli("HDEL", "relevo:appdb:jobs", f"job:{lab.b}")
     sh("docker", "start", lab.b)
     lab.wait_ready(lab.b)
     lab.start_service()

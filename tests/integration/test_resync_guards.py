@@ -137,12 +137,12 @@ def test_a_node_that_is_not_mysql(lab):
        "s.ThreadingTCPServer(('', 3306), H).serve_forever()")
     lab.start_service(RELEVO_NODES=f"{lab.a}:3306,{lab.b}:3306,{odd}:3306")
     try:
-        lab.cli("HSET", "relevo:appdb", f"job:{odd}", json.dumps(job))
+        lab.cli("HSET", "relevo:appdb:jobs", f"job:{odd}", json.dumps(job))
         lab.cli("PUBLISH", "relevo:appdb:jobs", odd)
-        ended = wait_until(lambda: (now := json.loads(lab.cli("HGET", "relevo:appdb", f"job:{odd}")))["phase"]
+        ended = wait_until(lambda: (now := json.loads(lab.cli("HGET", "relevo:appdb:jobs", f"job:{odd}")))["phase"]
                            == "failed" and now, 20, "the job fails")
     finally:
-        lab.cli("HDEL", "relevo:appdb", f"job:{odd}")
+        lab.cli("HDEL", "relevo:appdb:jobs", f"job:{odd}")
         sh("docker", "rm", "-f", odd)
         lab.start_service()
     assert odd in ended["why"] and "8.4" in ended["why"]

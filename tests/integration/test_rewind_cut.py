@@ -30,7 +30,7 @@ def marked(lab):
 
 def forget_job(lab):
     """What is left is the node alone."""
-    lab.cli("HDEL", "relevo:appdb", f"job:{lab.b}")
+    lab.cli("HDEL", "relevo:appdb:jobs", f"job:{lab.b}")
 
 
 def kill_service_at(lab, step, unheard=False):

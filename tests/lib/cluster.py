@@ -146,7 +146,7 @@ class Cluster:
         return json.loads(self.state()[f"node:{name}"])
 
     def job(self, name):
-        text = self.state().get(f"job:{name}")
+        text = self._ask_redis(lambda r: r.hget(f"{KEY}:jobs", f"job:{name}"))
         return json.loads(text) if text else None
 
     def check(self, name):

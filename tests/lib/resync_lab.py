@@ -9,16 +9,16 @@ import time
 import pymysql
 import redis as redis_client
 
-from . import engine
+from . import engine, redis_lab
 from .compare import name_of, picture, rows
 from .run import BUILD, DEV_IMAGE, ROOT, sh, sh_result, wait_until
 
 MYSQL_IMAGE = os.environ.get("MYSQL_IMAGE", "relevo-mysql:local")
-REDIS_IMAGE = os.environ.get("REDIS_IMAGE", "relevo-redis:local")
 PROGRAM = os.environ.get("RELEVO_RESYNC_BIN", str(BUILD / "asan/bin/resync"))
 KEY = "relevo:appdb"
+JOBS = f"{KEY}:jobs"  # a hash, and the channel on which new ones are announced
 PASSWORDS = {"MYSQL_ROOT_PASSWORD": "root-pw", "RELEVO_CONTROL_PASSWORD": "c'trol \"pw\\", "RELEVO_REPL_PASSWORD": "repl'pw",
-             "RELEVO_RESYNC_PASSWORD": "re'sync \"pw\\", "RELEVO_EVENTS_PASSWORD": "events pw", "REDIS": "redis-pw"}
+             "RELEVO_RESYNC_PASSWORD": "re'sync \"pw\\", "RELEVO_EVENTS_PASSWORD": "events pw"}
 BULK = ("DROP DATABASE IF EXISTS bulk", "CREATE DATABASE bulk", "CREATE TABLE bulk.t (id INT PRIMARY KEY AUTO_INCREMENT,"
         " a CHAR(250) NOT NULL, b VARCHAR(250) NOT NULL, KEY (b))",
         "INSERT INTO bulk.t (a, b) VALUES (REPEAT('a', 250), REPEAT('b', 250))",
@@ -77,8 +77,7 @@ class Lab:
         self.rescued.mkdir(parents=True)
         self.rescued.chmod(0o777)
         sh("docker", "network", "create", self.name)
-        sh("docker", "run", "-d", "--name", self.redis, "--network", self.name, REDIS_IMAGE, "redis-server",
-           "--requirepass", PASSWORDS["REDIS"], "--save", "", "--appendonly", "yes")
+        redis_lab.start(self.redis, self.name, "appdb")
         self.make_node(self.a, seed=True)
         self.make_node(self.b)
         for node in (self.a, self.b):
@@ -114,7 +113,8 @@ class Lab:
     def start_service(self, **settings):
         sh_result("docker", "rm", "-f", self.service)
         environment = {"RELEVO_NODES": f"{self.a}:3306,{self.b}:3306", "RELEVO_REDIS": f"{self.redis}:6379",
-                       "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"], "RELEVO_RESCUED_DIR": "/rescued",
+                       "RELEVO_REDIS_USER": "resync", "RELEVO_REDIS_PASSWORD": redis_lab.SECRETS["resync"],
+                       "RELEVO_RESCUED_DIR": "/rescued",
                        "RELEVO_RESYNC_PASSWORD": PASSWORDS["RELEVO_RESYNC_PASSWORD"],
                        "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
@@ -236,12 +236,11 @@ class Lab:
     # ---- Redis -------------------------------------------------------------------------------------------------
 
     def cli(self, *words):
-        return sh("docker", "exec", "-e", f"REDISCLI_AUTH={PASSWORDS['REDIS']}", self.redis, "redis-cli",
-                  "--no-auth-warning", *words).rstrip("\n")
+        return redis_lab.cli(self.redis, *words)
 
     def store(self):
         """A direct connection: `docker exec` takes longer than some steps last."""
-        return redis_client.Redis(host=engine.address(self.redis), password=PASSWORDS["REDIS"], decode_responses=True,
+        return redis_client.Redis(host=engine.address(self.redis), password=redis_lab.SECRETS["default"], decode_responses=True,
                                   socket_timeout=5)
 
     def hset(self, **fields):
@@ -253,16 +252,16 @@ class Lab:
         job = {"id": f"job-{self.jobs}", "epoch": self.epoch, "phase": "queued", "method": method, "by": "test",
                "queued_ms": int(time.time() * 1000), **fields}
         if store:
-            store.hset(KEY, f"job:{self.b}", json.dumps(job))
-            store.publish(f"{KEY}:jobs", self.b)
+            store.hset(JOBS, f"job:{self.b}", json.dumps(job))
+            store.publish(JOBS, self.b)
         else:
-            self.cli("HSET", KEY, f"job:{self.b}", json.dumps(job))
-            self.cli("PUBLISH", f"{KEY}:jobs", self.b)
+            self.cli("HSET", JOBS, f"job:{self.b}", json.dumps(job))
+            self.cli("PUBLISH", JOBS, self.b)
         return job["id"]
 
     def job(self):
         with self.store() as store:
-            return json.loads(store.hget(KEY, f"job:{self.b}"))
+            return json.loads(store.hget(JOBS, f"job:{self.b}"))
 
     def wait_job(self, job_id, phase="done", timeout=120):
         """The job once it has ended; fails with its own words if it ended otherwise."""
@@ -280,7 +279,7 @@ class Lab:
             changes.subscribe(f"{KEY}:state")
             changes.get_message(timeout=5)  # that it is subscribed
             while True:
-                now = json.loads(store.hget(KEY, f"job:{self.b}"))
+                now = json.loads(store.hget(JOBS, f"job:{self.b}"))
                 if now["id"] == job_id and now.get("step") in steps:
                     return
                 assert now["phase"] in ("queued", "running") and time.monotonic() < until, (now, self.logs()[-2000:])

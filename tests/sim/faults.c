@@ -289,6 +289,31 @@ static void do_redis_back(const struct fault *fault) {
                                                   : REDIS_EMPTY);
 }
 
+static void do_full(const struct fault *fault) {
+    (void)fault;
+    redis_fill(true);
+}
+
+static void do_full_back(const struct fault *fault) {
+    (void)fault;
+    redis_fill(false);
+}
+
+static void do_forge(const struct fault *fault) {
+    world.forged = true;
+    redis_forge("primary", world.node[fault->a].name);
+    redis_forge("primary_uuid", world.node[fault->a].uuid);
+    redis_forge("epoch", "990");
+}
+
+static void do_forge_intent(const struct fault *fault) {
+    char text[160];
+    world.forged = true;
+    (void)text_format(text, sizeof text, "{\"act\":\"promote\",\"target\":\"%s\",\"old\":\"\",\"epoch\":%lld}",
+                      world.node[fault->a].name, (long long)fault->much);
+    redis_forge("intent", text);
+}
+
 // --- an operator ---
 
 static void command(const char *verb, int node, const char *rest) {
@@ -404,6 +429,7 @@ void plot_heal(void) {
     memset(world.cut, 0, sizeof world.cut);
     memset(world.delay_ms, 0, sizeof world.delay_ms);
     redis_start(REDIS_KEPT);
+    redis_fill(false);
     for (int i = 0; i < world.nodes; i++) {
         struct node *node = &world.node[i];
         node->name_gone = false;

@@ -124,7 +124,7 @@ static bool compare(const char *directory, const struct story *story, bool bless
     return same;
 }
 
-static const struct story_shelf *const shelves[] = {&stories_async, &stories_lossless, &stories_guards};
+static const struct story_shelf *const shelves[] = {&stories_async, &stories_lossless, &stories_guards, &stories_redis};
 enum { SHELVES = sizeof shelves / sizeof *shelves };
 
 bool stories_compare(const char *directory, bool bless) {

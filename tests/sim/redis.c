@@ -21,8 +21,9 @@ struct hash {
 
 static struct {
     bool up;
+    bool full;  // takes nothing new
     unsigned boot;
-    struct hash hash, saved;  // saved: what an unfsynced file would bring back
+    struct hash hash, jobs, saved, saved_jobs;  // saved: what an unfsynced file would bring back
     char holder[80];          // "" after it was given back
     uint64_t renewals, saved_renewals;
     int64_t lease_ms;      // until
@@ -73,6 +74,7 @@ static void save(void *arg) {
     (void)arg;
     if (redis.up) {
         hash_copy(&redis.saved, &redis.hash);
+        hash_copy(&redis.saved_jobs, &redis.jobs);
         redis.saved_renewals = redis.renewals;
     }
     sim_at(sim_now_ms() + SAVE_MS, NULL, save, NULL);
@@ -80,8 +82,11 @@ static void save(void *arg) {
 
 void redis_new(void) {
     hash_clear(&redis.hash);
+    hash_clear(&redis.jobs);
     hash_clear(&redis.saved);
+    hash_clear(&redis.saved_jobs);
     redis.up = true;
+    redis.full = false;
     redis.boot++;
     *redis.holder = '\0';
     redis.lease_ms = redis.rival_ms = redis.wall_skew_ms = 0;
@@ -104,10 +109,12 @@ void redis_start(enum redis_memory memory) {
     }
     if (memory == REDIS_EMPTY) {
         hash_clear(&redis.hash);
+        hash_clear(&redis.jobs);
         redis.lease_ms = redis.rival_ms = 0;
         redis.renewals = 0;
     } else if (memory == REDIS_ROLLED_BACK) {
         hash_copy(&redis.hash, &redis.saved);
+        hash_copy(&redis.jobs, &redis.saved_jobs);
         redis.renewals = redis.saved_renewals;
     }
 }
@@ -116,22 +123,26 @@ bool redis_up(void) {
     return redis.up;
 }
 
-char *redis_field(const char *name) {
-    for (int i = 0; i < redis.hash.count; i++) {
-        if (text_equal(redis.hash.fields[i].name, name)) {
-            return mem_text(redis.hash.fields[i].value);
-        }
-    }
-    return NULL;
+void redis_fill(bool full) {
+    redis.full = full;
 }
 
-void redis_describe(void) {
-    for (int i = 0; i < redis.hash.count; i++) {
-        const struct field *field = &redis.hash.fields[i];
+void redis_forge(const char *name, const char *value) {
+    hash_set(&redis.hash, name, value);
+}
+
+static void describe(const struct hash *hash) {
+    for (int i = 0; i < hash->count; i++) {
+        const struct field *field = &hash->fields[i];
         if (strncmp(field->name, "node:", 5) != 0) {
             world_trace("redis: %s = %s", field->name, field->value);
         }
     }
+}
+
+void redis_describe(void) {
+    describe(&redis.hash);
+    describe(&redis.jobs);
 }
 
 static void arrive(void *arg) {
@@ -224,16 +235,22 @@ static bool answer(struct store *store, struct err *err) {
     return true;
 }
 
+static unsigned take(const struct hash *hash, struct cluster_state *state,
+                     bool (*decode)(struct cluster_state *, const char *, const char *, struct err *)) {
+    unsigned skipped = 0;
+    for (int i = 0; i < hash->count; i++) {
+        struct err ignored = {0};
+        skipped += decode(state, hash->fields[i].name, hash->fields[i].value, &ignored) ? 0 : 1;
+    }
+    return skipped;
+}
+
 bool store_read(struct store *store, struct cluster_state *ret, unsigned *ret_skipped, struct err *err) {
     if (!ask(store, err)) {
         return false;
     }
     struct cluster_state state = {0};
-    unsigned skipped = 0;
-    for (int i = 0; i < redis.hash.count; i++) {
-        struct err ignored = {0};
-        skipped += state_decode(&state, redis.hash.fields[i].name, redis.hash.fields[i].value, &ignored) ? 0 : 1;
-    }
+    unsigned skipped = take(&redis.hash, &state, state_decode) + take(&redis.jobs, &state, state_decode_job);
     if (!answer(store, err)) {
         state_done(&state);
         return false;
@@ -253,18 +270,69 @@ static void note_epoch(const struct state_field *field) {
     }
 }
 
+// It is full: the refusal, or no answer.
+static bool refused(struct store *store, struct err *err) {
+    return answer(store, err) && err_set(err, ERR_FULL, 0, "redis is full");
+}
+
+static char *value_in(const struct hash *hash, const char *name) {
+    for (int i = 0; i < hash->count; i++) {
+        if (text_equal(hash->fields[i].name, name)) {
+            return mem_text(hash->fields[i].value);
+        }
+    }
+    return NULL;
+}
+
+// had: what was there, or NULL.
+static bool put(struct store *store, struct hash *hash, const struct state_field *fields, size_t count,
+                struct state_field *had, struct err *err) {
+    if (!ask(store, err)) {
+        return false;
+    }
+    if (redis.full) {
+        return refused(store, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (had) {
+            (void)text_copy(had[i].name, sizeof had->name, fields[i].name);
+            had[i].value = value_in(hash, fields[i].name);
+        }
+        hash_set(hash, fields[i].name, fields[i].value);
+        if (hash == &redis.hash) {
+            note_epoch(&fields[i]);
+        }
+    }
+    return answer(store, err);
+}
+
 bool store_write(struct store *store, const struct state_field *fields, size_t count, struct err *err) {
     if (count <= 2 && text_equal(fields[0].name, "intent") && !dying()) {
         check_intent(fields[0].value);
     }
-    if (!ask(store, err)) {
+    return put(store, &redis.hash, fields, count, NULL, err);
+}
+
+bool store_replace(struct store *store, const struct state_field *fields, size_t count, struct state_field **ret,
+                   struct err *err) {
+    struct state_field *had = mem_zero(count, sizeof *had);
+    bool ok = put(store, &redis.hash, fields, count, had, err);
+    if (!ok) {
+        state_fields_free(had, count);
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        hash_set(&redis.hash, fields[i].name, fields[i].value);
-        note_epoch(&fields[i]);
-    }
-    return answer(store, err);
+    *ret = had;
+    return true;
+}
+
+bool store_write_jobs(struct store *store, const struct state_field *fields, size_t count, struct err *err) {
+    return put(store, &redis.jobs, fields, count, NULL, err);
+}
+
+// No Relevo older than this one has written here.
+bool store_move_jobs(struct store *store, unsigned *ret_moved, struct err *err) {
+    *ret_moved = 0;
+    return ask(store, err) && answer(store, err);
 }
 
 bool store_forget(struct store *store, const char *const *names, size_t count, struct err *err) {
@@ -298,13 +366,20 @@ bool store_lease(struct store *store, const char *id, int64_t ttl_ms, struct lea
     }
     bool ran_out = redis.lease_ms <= clock_ms();
     struct lease_word word = {.handed_over = !ran_out && *redis.holder == '\0', .renewals = redis.renewals};
-    if (ran_out || word.handed_over || text_equal(redis.holder, id)) {
+    bool free_now = ran_out || word.handed_over, ours = !free_now && text_equal(redis.holder, id);
+    if (redis.full && free_now) {
+        return refused(store, err);
+    }
+    if (redis.full && ours) {  // what is there lives on, and that cannot be counted
+        redis.renewals = word.renewals = 0;
+        redis.lease_ms = clock_ms() + ttl_ms;
+    } else if (free_now || ours) {
         (void)text_copy(redis.holder, sizeof redis.holder, id);
         redis.lease_ms = clock_ms() + ttl_ms;
         redis.renewals++;
     }
     (void)text_copy(word.holder, sizeof word.holder, redis.holder);
-    if (!text_equal(word.holder, id)) {
+    if (!text_equal(word.holder, id) && !redis.full) {
         (void)text_copy(redis.rival, sizeof redis.rival, id);
         redis.rival_ms = clock_ms() + RIVAL_MARK_MS;
     }
@@ -319,6 +394,9 @@ bool store_lease(struct store *store, const char *id, int64_t ttl_ms, struct lea
 bool store_lease_release(struct store *store, const char *id, struct err *err) {
     if (!ask(store, err)) {
         return false;
+    }
+    if (redis.full) {
+        return refused(store, err);
     }
     if (redis.lease_ms > clock_ms() && text_equal(redis.holder, id)) {
         *redis.holder = '\0';

@@ -47,7 +47,7 @@ static bool put(struct job *job) {
     struct err err = {0};
     job->state.updated_ms = clock_wall_ms();
     state_encode_job(&job->state, &field);
-    bool ok = store_write(job->store, &field, 1, &err);
+    bool ok = store_write_jobs(job->store, &field, 1, &err);
     free(field.value);
     return ok;
 }

@@ -81,6 +81,9 @@ enum lang log_lang(void) {
 }
 
 void log_say(enum log_level level, enum msg msg, const struct kv *values) {
+    if (msg == MSG_STATE_FORGED && !world.forged && sim_process && !sim_process->dead) {
+        world_fail("%s takes for forged what no hand wrote", sim_process->name);
+    }
     if (world.trace && level >= LOG_LEVEL_INFO && !(sim_process && sim_process->dead)) {
         char text[600];
         msg_render(msg, LANG_EN, values, text, sizeof text);

@@ -250,7 +250,7 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 9000,
       .count = 2,
-      .faults = {ON(FAULT_DETACH, A, 4000, 4500), AT(FAULT_NODE_AT, 4000, 558, 12)}},
+      .faults = {ON(FAULT_DETACH, A, 4000, 4500), AT(FAULT_NODE_AT, 4000, 558, 11)}},
      false},
     {"late-epoch-row",
      "The watcher is cut off while it writes the epoch row. The old primary is opened again; the row that comes late "
@@ -389,7 +389,7 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 24000,
       .count = 3,
-      .faults = {ON(FAULT_PAUSE, A, 5800, 3200), BETWEEN(FAULT_PART, B, HOST_WATCHER, 5500, 4900),
+      .faults = {ON(FAULT_PAUSE, A, 5790, 3200), BETWEEN(FAULT_PART, B, HOST_WATCHER, 5500, 4900),
                  ON(FAULT_DETACH, C, 9640, 2200)}},
      false},
     {"reign-unheard-of",

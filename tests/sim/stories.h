@@ -15,7 +15,7 @@ struct story_shelf {
     const struct story *stories;
     size_t count;
 };
-extern const struct story_shelf stories_async, stories_lossless, stories_guards;
+extern const struct story_shelf stories_async, stories_lossless, stories_guards, stories_redis;
 
 bool stories_compare(const char *directory, bool bless);  // bless: write the files instead
 bool story_print(const char *name);

@@ -413,7 +413,7 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 24000,
       .count = 4,
-      .faults = {ON(FAULT_PAUSE, A, 5800, 3200), BETWEEN(FAULT_PART, B, HOST_WATCHER, 5500, 4900),
+      .faults = {ON(FAULT_PAUSE, A, 5790, 3200), BETWEEN(FAULT_PART, B, HOST_WATCHER, 5500, 4900),
                  ON(FAULT_DETACH, C, 9640, 2200), SWITCHOVER(B, 12700)}},
      false},
     {"forced-while-it-applies",

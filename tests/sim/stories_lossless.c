@@ -235,7 +235,7 @@ static const struct story stories[] = {
       .lossless = true,
       .heal_ms = 26000,
       .count = 3,
-      .faults = {ON(FAULT_PAUSE, A, 6000, 9000), CUED(FAULT_KILL_WATCHER, 0, 0, "INSERT INTO relevo.epoch ", 6000, 400),
+      .faults = {ON(FAULT_PAUSE, A, 5850, 9000), CUED(FAULT_KILL_WATCHER, 0, 0, "INSERT INTO relevo.epoch ", 6000, 400),
                  KILL(B, 9400, 12000)}},
      false},
     {"lossless-record-lost-while-the-primary-is-away",

@@ -106,7 +106,7 @@ void world_bare(uint64_t seed, int nodes, int watchers) {
     memset(world.delay_ms, 0, sizeof world.delay_ms);
     world.nodes = nodes;
     world.watchers = watchers;
-    world.quiet = false;
+    world.quiet = world.forged = false;
     world.trace = trace;
     world.rescued = 0;
     *world.failure = '\0';

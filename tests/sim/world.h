@@ -121,6 +121,7 @@ struct world {
     bool quiet;  // the clients rest: the end is being compared
     bool calm;   // the network has no jitter
     bool trace;
+    bool forged;  // somebody wrote into the state hash by hand: the watcher may say so
     int64_t trace_from_ms;
     uint64_t rescued;
     char failure[512];  // the first invariant that broke
@@ -201,7 +202,8 @@ void redis_start(enum redis_memory memory);
 void redis_command(const char *text);  // an operator's PUBLISH
 bool redis_up(void);
 void redis_describe(void);            // traces the hash
-char *redis_field(const char *name);  // heap or NULL
+void redis_fill(bool full);           // it answers, and takes nothing new
+void redis_forge(const char *name, const char *value);  // an operator's HSET in the state hash
 
 // --- services ---
 

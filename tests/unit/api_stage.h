@@ -25,7 +25,7 @@ struct stage {
 
 static inline void decode(struct cluster_state *state, const char *name, const char *value) {
     struct err err = {0};
-    if (!state_decode(state, name, value, &err)) {
+    if (!(state_names_job(name) ? state_decode_job : state_decode)(state, name, value, &err)) {
         fail_msg("%s", err.text);
     }
 }

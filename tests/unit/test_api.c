@@ -47,6 +47,34 @@ static void acts_only_with_the_token(void **state) {
     assert_null(stage->answer.command);
 }
 
+// Not even a right token, for whoever guesses must not learn that it is; from elsewhere it works.
+static void turns_away_who_guesses(void **state) {
+    struct stage *stage = *state;
+    stage->world.tries = tries_new();
+    stage->request.address = "10.0.0.7";
+    stage->request.content_type = "application/json";
+    int refused = 0;
+    for (int i = 0; i < TRIES_GUESSES + 5; i++) {
+        char guess[32];
+        text_format(guess, sizeof guess, "Bearer guess%d", i);
+        stage->request.authorization = guess;
+        int status = send(stage, API_POST, "/api/v1/ack", "", "{}");
+        assert_int_equal(status, i < TRIES_GUESSES ? 401 : 429);
+        assert_int_equal(stage->answer.retry_s > 0, status == 429);
+        refused += status == 429;
+    }
+    assert_int_equal(refused, 5);
+    assert_int_equal(post(stage, "/api/v1/ack", "{}"), 429);
+    stage->request.authorization = NULL;  // none shown: nothing was guessed
+    assert_int_equal(send(stage, API_POST, "/api/v1/ack", "", "{}"), 401);
+    assert_int_equal(get(stage, "/api/v1/cluster", ""), 200);
+    stage->request.address = "10.0.0.8";
+    assert_int_equal(post(stage, "/api/v1/ack", "{}"), 202);
+    assert_int_equal(get(stage, "/metrics", ""), 200);
+    assert_non_null(strstr(stage->answer.body, "relevo_wrong_tokens_total 16\n"));
+    tries_free(stage->world.tries);
+}
+
 static void publishes_commands(void **state) {
     struct stage *stage = *state;
     assert_int_equal(post(stage, "/api/v1/resync", "{\"node\":\"" NODE_B "\",\"method\":\"clone\",\"by\":\"ana\"}"),
@@ -71,7 +99,7 @@ static void says_what_became_of_a_command_that_was_sent(void **state) {
     struct api_answer unanswered = api_unanswered(&stage->answer);
     assert_int_equal(unanswered.status, 504);
     assert_string_equal(unanswered.type, "application/problem+json");
-    assert_false(unanswered.retry);
+    assert_int_equal(unanswered.retry_s, 0);
     json_t *body = json_loads(unanswered.body, 0, NULL);
     static const char *const members[][2] = {{"id", "c0ffee"},
                                              {"action", "resync"},
@@ -88,7 +116,7 @@ static void says_what_became_of_a_command_that_was_sent(void **state) {
     api_answer_done(&unanswered);
     struct api_answer away = api_unpublished(stage->answer.lang, -1);
     assert_int_equal(away.status, 503);
-    assert_true(away.retry);
+    assert_int_equal(away.retry_s, 1);
     api_answer_done(&away);
 }
 
@@ -266,6 +294,7 @@ int main(void) {
         TEST(lets_in_only_known_names),
         TEST(is_strict_about_methods),
         TEST(acts_only_with_the_token),
+        TEST(turns_away_who_guesses),
         TEST(publishes_commands),
         TEST(says_what_became_of_a_command_that_was_sent),
         TEST(refuses_bad_commands),

@@ -372,31 +372,31 @@ static void answers_proxies(void **state) {
     struct stage *stage = *state;
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 200);
     assert_int_equal(get(stage, "/primary", "node=" NODE_B), 503);
-    assert_false(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 0);
     assert_int_equal(get(stage, "/primary", "node=nobody"), 503);
-    assert_false(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 0);
     assert_int_equal(get(stage, "/primary", ""), 400);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B), 200);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=40"), 200);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=39"), 503);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&lag_ms=x"), 400);
     assert_int_equal(get(stage, "/replica", "node=" NODE_A), 503);
-    assert_false(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 0);
     // A lost monitor is no outage: the last known state answers, unless the proxy asks otherwise.
     snapshot_connected(stage->snapshot, false, now);
     stage->world.now.mono_ms += 60000;
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 200);
     assert_int_equal(stage->answer.age_ms, 61000);
-    assert_false(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 0);
     // Where nobody can tell, the answer says so.
     assert_int_equal(get(stage, "/primary", "node=" NODE_A "&max_age_ms=60000"), 503);
-    assert_true(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 1);
     assert_int_equal(get(stage, "/replica", "node=" NODE_B "&max_age_ms=60000"), 503);
-    assert_true(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 1);
     struct cluster_state empty = {0};
     snapshot_take_state(stage->snapshot, &empty, now);
     assert_int_equal(get(stage, "/primary", "node=" NODE_A), 503);
-    assert_true(stage->answer.retry);
+    assert_int_equal(stage->answer.retry_s, 1);
 }
 
 static void is_ready_only_with_fresh_data(void **state) {

@@ -39,6 +39,8 @@ static void understood(void **state) {
         {"{\"action\":\"maintenance\",\"on\":true,\"id\":\"7\"}",
          {.action = COMMAND_MAINTENANCE, .on = true, .id = "7"}},
         {"{\"\\u0061ction\":\"ack\"}", {.action = COMMAND_ACK}},
+        {"{\"action\":\"wrong_tokens\",\"count\":12,\"from\":\"2001:db8::7\"}",
+         {.action = COMMAND_WRONG_TOKENS, .count = 12, .from = "2001:db8::7"}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct command got;
@@ -49,6 +51,8 @@ static void understood(void **state) {
         const struct command *wanted = &rows[i].wanted;
         assert_row(rows[i].text, got.action == wanted->action && got.method == wanted->method);
         assert_row(rows[i].text, got.force == wanted->force && got.on == wanted->on);
+        assert_row(rows[i].text, got.count == wanted->count);
+        assert_row_text(rows[i].text, got.from, wanted->from);
         assert_row_text(rows[i].text, got.node, wanted->node);
         assert_row_text(rows[i].text, got.id, wanted->id);
         assert_row_text(rows[i].text, got.by, wanted->by);
@@ -59,6 +63,8 @@ static void understood(void **state) {
         assert_row(line, parse(line, &again, &err));
         assert_row(line, again.action == got.action && again.method == got.method && again.force == got.force &&
                              again.on == got.on);
+        assert_row(line, again.count == got.count);
+        assert_row_text(line, again.from, got.from);
         assert_row_text(line, again.node, got.node);
         assert_row_text(line, again.id, got.id);
         assert_row_text(line, again.by, got.by);
@@ -90,6 +96,13 @@ static void refused(void **state) {
         {"maintenance maybe", "maintenance on|off", ""},
         {"maintenance on off", "maintenance on|off", ""},
         {"ack now", "ack", ""},
+        {"wrong_tokens", "a count or an address is missing", ""},
+        {"wrong_tokens 12 10.0.0.7", "not understood", ""},
+        {"{\"action\":\"wrong_tokens\",\"count\":12}", "a count or an address is missing", ""},
+        {"{\"action\":\"wrong_tokens\",\"from\":\"10.0.0.7\"}", "a count or an address is missing", ""},
+        {"{\"action\":\"wrong_tokens\",\"count\":0,\"from\":\"10.0.0.7\"}", "count", ""},
+        {"{\"action\":\"wrong_tokens\",\"count\":1,\"from\":\"evil.example\"}", "is no address", ""},
+        {"{\"action\":\"ack\",\"count\":1}", "\"count\" does not go with ack", ""},
         {"\"failover\"", "unknown action", ""},
         {"{", "not JSON", ""},
         {"[]", "not a JSON object", ""},

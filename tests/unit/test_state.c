@@ -24,10 +24,15 @@ static struct cluster_state example(void) {
     return state;
 }
 
+typedef bool decode_fn(struct cluster_state *state, const char *name, const char *value, struct err *err);
+static decode_fn *decode_of(const char *name) {
+    return state_names_job(name) ? state_decode_job : state_decode;
+}
+
 static void put_all(struct cluster_state *state, const struct state_field *fields, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct err err = {0};
-        if (!state_decode(state, fields[i].name, fields[i].value, &err)) {
+        if (!decode_of(fields[i].name)(state, fields[i].name, fields[i].value, &err)) {
             fail_msg("%s", err.text);
         }
     }
@@ -173,10 +178,10 @@ static void a_comparison_travels_unchanged(void **state) {
     state_encode_job(got, &again);
     assert_string_equal(fields[0].value, again.value);
     struct err err = {0};
-    assert_false(state_decode(&cluster, "job:b", fields[0].value, &err)); // a comparison blocks nothing
-    assert_false(state_decode(&cluster, "verify:b", fields[1].value, &err));
-    assert_false(state_decode(&cluster, "verify:b", "{\"method\":\"verify\",\"differences\":[{\"rows\":-1}]}", &err));
-    assert_false(state_decode(&cluster, "job:b", "{\"not_copied\":[\"VIEW s.v\"]}", &err));
+    assert_false(state_decode_job(&cluster, "job:b", fields[0].value, &err)); // a comparison blocks nothing
+    assert_false(state_decode_job(&cluster, "verify:b", fields[1].value, &err));
+    assert_false(state_decode_job(&cluster, "verify:b", "{\"method\":\"verify\",\"differences\":[{\"rows\":-1}]}", &err));
+    assert_false(state_decode_job(&cluster, "job:b", "{\"not_copied\":[\"VIEW s.v\"]}", &err));
     free(fields[0].value);
     free(fields[1].value);
     free(again.value);
@@ -202,7 +207,7 @@ static void other_versions_are_understood(void **state) {
     assert_int_equal(cluster.nodes[0].role, ROLE_REPLICA);
     assert_int_equal(cluster.nodes[0].lag_ms, -1); // unknown, not none
     assert_string_equal(cluster.nodes[0].gtid_executed, "");
-    assert_true(state_decode(&cluster, "job:a", "{\"phase\":\"queued\"}", &err));
+    assert_true(state_decode_job(&cluster, "job:a", "{\"phase\":\"queued\"}", &err));
     assert_int_equal(cluster.jobs[0].total_bytes, -1);
     assert_string_equal(cluster.jobs[0].node, "a");
     // More refusals than we keep, longer reasons than we keep.
@@ -212,7 +217,7 @@ static void other_versions_are_understood(void **state) {
         snprintf(json + used, sizeof json - used, "%s{\"rung\":\"dump\",\"why\":\"%0300d\"}", i > 0 ? "," : "", i);
     }
     strcat(json, "]}");
-    assert_true(state_decode(&cluster, "job:a", json, &err));
+    assert_true(state_decode_job(&cluster, "job:a", json, &err));
     assert_int_equal(cluster.jobs[0].refused_count, JOB_REFUSAL_MAX);
     assert_int_equal(cluster.epoch, 3);
     state_done(&cluster);
@@ -267,7 +272,7 @@ static void hostile_values_change_nothing(void **state) {
     struct cluster_state same = example();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct err err = {0};
-        if (state_decode(&cluster, rows[i][0], rows[i][1], &err)) {
+        if (decode_of(rows[i][0])(&cluster, rows[i][0], rows[i][1], &err)) {
             fail_msg("%s: \"%s\" was believed", rows[i][0], rows[i][1]);
         }
         assert_int_equal(err.kind, ERR_INVALID);
@@ -275,6 +280,27 @@ static void hostile_values_change_nothing(void **state) {
         assert_int_equal(cluster.job_count, 0);
     }
     assert_same_fields(&cluster, &same);
+    state_done(&cluster);
+    state_done(&same);
+}
+
+// Whoever may write jobs must not say who is primary by it; and jobs of an older Relevo in the state hash are no jobs.
+static void each_hash_says_its_own_only(void **state) {
+    (void)state;
+    struct cluster_state cluster = example(), same = example();
+    struct state_field *fields = NULL;
+    size_t count = state_encode(&(struct cluster_state){.epoch = 99, .primary = "b", .maintenance = true}, &fields);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(state_decode_job(&cluster, fields[i].name, fields[i].value, NULL));
+    }
+    assert_true(state_decode_job(&cluster, "node:mysql-primary", "{\"role\":\"primary\"}", NULL));
+    assert_true(state_decode(&cluster, "job:mysql-primary", "{\"phase\":\"queued\"}", NULL));
+    assert_true(state_decode(&cluster, "verify:mysql-primary", "nonsense", NULL));
+    assert_int_equal(cluster.job_count + cluster.check_count, 0);
+    assert_same_fields(&cluster, &same);
+    assert_true(state_names_job("job:a") && state_names_job("verify:a"));
+    assert_false(state_names_job("jobs") || state_names_job("node:a") || state_names_job("epoch"));
+    state_fields_free(fields, count);
     state_done(&cluster);
     state_done(&same);
 }
@@ -289,7 +315,7 @@ static void no_more_than_fit(void **state) {
         snprintf(node, sizeof node, "node:n%d", i);
         snprintf(job, sizeof job, "job:n%d", i);
         assert_int_equal(state_decode(&cluster, node, "{}", &err), i < NODE_MAX);
-        assert_int_equal(state_decode(&cluster, job, "{}", &err), i < NODE_MAX);
+        assert_int_equal(state_decode_job(&cluster, job, "{}", &err), i < NODE_MAX);
     }
     assert_int_equal(cluster.node_count, NODE_MAX);
     assert_int_equal(cluster.job_count, NODE_MAX);
@@ -303,7 +329,7 @@ int main(void) {
         cmocka_unit_test(a_job_travels_unchanged),     cmocka_unit_test(active_jobs),
         cmocka_unit_test(a_comparison_travels_unchanged),
         cmocka_unit_test(other_versions_are_understood), cmocka_unit_test(hostile_values_change_nothing),
-        cmocka_unit_test(no_more_than_fit),
+        cmocka_unit_test(no_more_than_fit), cmocka_unit_test(each_hash_says_its_own_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

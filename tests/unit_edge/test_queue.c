@@ -80,13 +80,13 @@ bool store_read(struct store *store, struct cluster_state *ret, unsigned *ret_sk
     *ret = (struct cluster_state){.epoch = 7};
     pthread_mutex_lock(&world.lock);
     for (int i = 0; i < FIELDS_MOST && world.fields[i].value; i++) {
-        assert_true(state_decode(ret, world.fields[i].name, world.fields[i].value, err));
+        assert_true(state_decode_job(ret, world.fields[i].name, world.fields[i].value, err));
     }
     pthread_mutex_unlock(&world.lock);
     return true;
 }
 
-bool store_write(struct store *store, const struct state_field *fields, size_t count, struct err *err) {
+bool store_write_jobs(struct store *store, const struct state_field *fields, size_t count, struct err *err) {
     (void)store;
     (void)err;
     pthread_mutex_lock(&world.lock);
