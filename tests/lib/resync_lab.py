@@ -298,11 +298,11 @@ class Lab:
         self.jobs += 1
         job = {"id": f"check-{self.jobs}", "epoch": self.epoch, "phase": "queued", "method": "verify", "by": "test",
                "queued_ms": int(time.time() * 1000)}
-        self.cli("HSET", KEY, f"verify:{self.b}", json.dumps(job))
-        self.cli("PUBLISH", f"{KEY}:jobs", self.b)
+        self.cli("HSET", JOBS, f"verify:{self.b}", json.dumps(job))
+        self.cli("PUBLISH", JOBS, self.b)
 
         def ended():
-            now = json.loads(self.cli("HGET", KEY, f"verify:{self.b}"))
+            now = json.loads(self.cli("HGET", JOBS, f"verify:{self.b}"))
             return now if now["id"] == job["id"] and now["phase"] in ("done", "failed", "cancelled") else None
         found = wait_until(ended, timeout, f"{job['id']} ends", every=0.1)
         assert found["phase"] == "done", found
