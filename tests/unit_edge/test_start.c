@@ -43,6 +43,7 @@ static bool start(const char *option, const char *second, int *ret_exit) {
 static int good_environment(void **state) {
     (void)state;
     setenv("RELEVO_CONTROL_PASSWORD", "c0ntrol", 1);
+    setenv("RELEVO_EVENTS_PASSWORD", "3vents", 1);
     setenv("RELEVO_REPL_PASSWORD", "r3pl", 1);
     setenv("RELEVO_REDIS_PASSWORD", "r3dis", 1);
     setenv("RELEVO_LANG", "en", 1);
