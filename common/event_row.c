@@ -43,12 +43,16 @@ static struct db_login login_of(const struct settings *settings, const struct ev
                              .password = settings->events_password};
 }
 
-// A server does not notice that a client has given up: a trigger that loops would run on, holding its locks. An account
-// may end its own sessions.
-static void end_session(const struct db_login *login, uint64_t connection) {
+// A server does not notice that a client has given up: a trigger that loops would run on, holding its locks. While it runs
+// the session counts as its definer's, so that relevo_events may not end it: each service's own account does.
+static void end_session(const struct settings *settings, const struct db_login *login, uint64_t connection) {
+    struct db_login ender = *login;
+    bool watcher = *settings->control_password != '\0';
+    ender.user = watcher ? settings->control_user : ACCOUNT_RESYNC;
+    ender.password = watcher ? settings->control_password : settings->resync_password;
     AUTO_SESSION struct db_session *session = NULL;
     struct err ignored = {0};
-    if (db_open(login, OPEN_MS, &session, &ignored) == PROBE_OK) {
+    if (db_open(&ender, OPEN_MS, &session, &ignored) == PROBE_OK) {
         (void)db_execf(session, WRITE_MS, &ignored, "KILL %llu", (unsigned long long)connection);
     }
 }
@@ -81,7 +85,7 @@ enum event_row_result event_row_write(const struct settings *settings, const str
     uint64_t connection = db_connection_id(session);
     if (!insert(session, settings, target, row, err)) {
         if (err->kind == ERR_TIMEOUT) {
-            end_session(&login, connection);  // before the commit was sent: the row is gone with its session
+            end_session(settings, &login, connection);  // before the commit was sent: the row is gone with its session
         }
         return result_of(err);
     }

@@ -150,8 +150,9 @@ bool facts_for_plan(struct peer *recipient, const struct picture *picture, const
 
 bool facts_donor_accounts(struct peer *donor) {
     struct job *job = donor->job;
-    const char *const needed[] = {ACCOUNT_EVENTS, ACCOUNT_RESYNC, ACCOUNT_READER,
-                                  ACCOUNT_REBUILD, ACCOUNT_CLONE, job->settings->repl_user};
+    // Not relevo_clone: without it a clone is refused, and a dump works.
+    const char *const needed[] = {ACCOUNT_EVENTS, ACCOUNT_RESYNC, ACCOUNT_READER, ACCOUNT_REBUILD,
+                                  job->settings->repl_user};
     AUTO_ROWS struct db_rows *rows = NULL;
     AUTO_TEXT char *missing = mem_text("");
     if (!peer_query(donor, &rows, "SELECT DISTINCT user FROM mysql.user WHERE account_locked = 'N'")) {

@@ -225,8 +225,10 @@ def test_it_can_be_cancelled(lab):
             *["INSERT INTO cmp.large (a, b) SELECT UUID(), b FROM cmp.large"] * 5)
     wait_until(lambda: lab.executed(lab.a) == lab.executed(lab.b), 60, "b has all that a has")
     job_id = queue(lab, by="resync")  # the patient kind
-    wait_until(lambda: check(lab).get("compared_rows", 0) > 0, 30, "it compares", every=0.02)
-    lab.cli("PUBLISH", "relevo:appdb:commands", f"cancel {lab.b}")
+    with lab.store() as store:  # `docker exec` takes as long as the comparison
+        wait_until(lambda: json.loads(store.hget("relevo:appdb:jobs", f"verify:{lab.b}")).get("compared_rows", 0) > 0, 30,
+                   "it compares", every=0.02)
+        store.publish("relevo:appdb:commands", f"cancel {lab.b}")
     wait_check(lab, job_id, "cancelled")
     lab.assert_streams()
 
