@@ -48,8 +48,8 @@ GUARDS = {
         ("assess_job_on(view, node) || it->offline_mode", "it->offline_mode"),
         ("it->half_rebuilt || gtid_empty(it->executed) ||", "it->half_rebuilt ||"),
         ("it->offline_mode || it->half_rebuilt ||", "it->half_rebuilt ||"),
-        (" || text_equal(it->uuid, view->in->state->primary_uuid)) {", ") {"),
-        ("view->memory->nodes[node].forked_ms || text_equal(it->uuid", "text_equal(it->uuid"),
+        (" ||\n        text_equal(it->uuid, view->in->state->primary_uuid)) {", ") {"),
+        ("view->memory->nodes[node].forked_ms || ", ""),
         ("    if (told && it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)) {\n"
          "        return true;  // also one that was to be opened, and showed this only when it had applied what it received\n    }\n", ""),
         ("it->epoch < view->facts.reign_since && gtid_subset(it->received, it->executed)", "it->epoch < view->facts.reign_since"),

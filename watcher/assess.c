@@ -131,7 +131,8 @@ static bool eligible(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
     if (!it || !assess_up(view, node) || node == view->facts.primary || !it->read_only || !it->gtid_on ||
         assess_job_on(view, node) || it->offline_mode || it->half_rebuilt || gtid_empty(it->executed) ||
-        view->memory->nodes[node].forked_ms || (view->in->asks && view->memory->nodes[node].foreign) || text_equal(it->uuid, view->in->state->primary_uuid)) {
+        view->memory->nodes[node].forked_ms || (view->in->asks && view->memory->nodes[node].foreign) ||
+        text_equal(it->uuid, view->in->state->primary_uuid)) {
         return false;
     }
     return node == view->in->intent ||
