@@ -47,6 +47,7 @@ add_new_secrets() {
     for name in "${NEW_SECRETS[@]}"; do
         # A file without the older passwords keeps to the documented defaults.
         if grep -q '^RELEVO_CONTROL_PASSWORD=' .env && ! grep -q "^$name=" .env && [[ -z ${!name+set} ]]; then
+            missing_end=
             [[ -z $(tail -c 1 .env) ]] || missing_end=$'\n'
             printf %s "$missing_end" >>.env
             line "$name" "$(random)" >>.env

@@ -262,8 +262,8 @@ static enum standing judge_standing(const struct view *view, int node) {
     if (errant(view, node) && it->receiver != THREAD_OFF && it->applier == THREAD_ON && !it->applier_errno) {
         return STANDING_ERRANT;
     }
-    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
-        it->half_rebuilt) {
+    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF ||
+        it->offline_mode || it->half_rebuilt) {
         return STANDING_ADRIFT;  // offline without a job, or marked: a copy into it was left half-way
     }
     const struct node_memory *memory = &view->memory->nodes[node];
