@@ -6,7 +6,8 @@ import os
 import zlib
 
 from . import engine
-from .resync_lab import KEY, PASSWORDS, REDIS_IMAGE, Lab
+from .redis_lab import REDIS_IMAGE, SECRETS
+from .resync_lab import KEY, PASSWORDS, Lab
 from .run import BUILD, DEV_IMAGE, sh, sh_result, wait_until
 
 WATCHER = os.environ.get("RELEVO_WATCHER_BIN", str(BUILD / "asan/bin/watcher"))
@@ -54,7 +55,7 @@ class OwnPair(Lab):
     def fresh_redis(self):
         sh_result("docker", "rm", "-f", "-v", self.redis)
         sh("docker", "run", "-d", "--name", self.redis, "--network", self.name, REDIS_IMAGE, "redis-server",
-           "--requirepass", PASSWORDS["REDIS"], "--save", "", "--appendonly", "yes")
+           "--requirepass", SECRETS["default"], "--save", "", "--appendonly", "yes")
         wait_until(lambda: self.cli("PING") == "PONG", 20, "Redis answers")
 
     def down(self):
@@ -70,7 +71,7 @@ class OwnPair(Lab):
         self.stop_services()
         common = {"RELEVO_LANG": "en", "RELEVO_COPY": "ask", **settings}
         self.start_service(**{k: v for k, v in common.items() if k != "RELEVO_START"})
-        environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"],
+        environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_PASSWORD": SECRETS["default"],
                        "RELEVO_CONTROL_PASSWORD": PASSWORDS["RELEVO_CONTROL_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
                        "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"], "RELEVO_FAILOVER_LIMIT": "30/60s",
@@ -84,7 +85,7 @@ class OwnPair(Lab):
 
     def state(self):
         with self.store() as store:
-            return store.hgetall(KEY)
+            return {**store.hgetall(KEY), **store.hgetall(f"{KEY}:jobs")}
 
     def node(self, name):
         return json.loads(self.state()[f"node:{name}"])
