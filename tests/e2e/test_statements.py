@@ -80,9 +80,9 @@ def listed(account, statement):
 
 
 HARD = (
-    "CREATE TABLE `zz ``'%s\"` (`a``b` INT PRIMARY KEY, `c'd` VARCHAR(20) DEFAULT '%n`', g INT AS (LENGTH(`c'd`)) STORED,"
+    "CREATE TABLE `zz '%s\"` (`a``b` INT PRIMARY KEY, `c'd` VARCHAR(20) DEFAULT '%n`', g INT AS (LENGTH(`c'd`)) STORED,"
     " v INT AS (`a``b` + 1) VIRTUAL, CHECK (`a``b` >= 0), FULLTEXT KEY `f'f` (`c'd`))",
-    "INSERT INTO `zz ``'%s\"` (`a``b`, `c'd`) VALUES (1, 'x'), (2, '`%s''')",
+    "INSERT INTO `zz '%s\"` (`a``b`, `c'd`) VALUES (1, 'x'), (2, '`%s''')",
     "CREATE TABLE `zz\nparts` (id INT PRIMARY KEY, p POINT NOT NULL SRID 4326, SPATIAL KEY (p))",
     "CREATE TABLE zz_ranges (id INT PRIMARY KEY) PARTITION BY HASH (ABS(id)) PARTITIONS 2",
     "CREATE SQL SECURITY INVOKER VIEW zz_calls AS SELECT burglar() AS b, c.id FROM customers c WHERE c.id = burglar()",
@@ -93,7 +93,7 @@ HARD = (
     "INSERT INTO zz_ranges VALUES (1), (2)",
 )
 GONE = ("DROP EVENT zz_ticks", "DROP PROCEDURE `zz'p%s`", "DROP VIEW zz_deep, zz_calls", "DROP TABLE zz_ranges, `zz\nparts`,"
-        " `zz ``'%s\"`")
+        " `zz '%s\"`")
 
 
 def finish(cluster, mark, node, kind="RESYNC"):
@@ -110,7 +110,7 @@ def live_through_everything(cluster, attacker):
     mark = cluster.mark()
     cluster.disconnect(A)
     cluster.wait_event(mark, 30, type="FAILOVER")
-    cluster.root(A, "INSERT INTO appdb.`zz ``'%s\"` (`a``b`, `c'd`) VALUES (33, 'alone');"
+    cluster.root(A, "INSERT INTO appdb.`zz '%s\"` (`a``b`, `c'd`) VALUES (33, 'alone');"
                     " UPDATE appdb.customers SET name = 'alone' WHERE id = 1;")
     cluster.reconnect(A)
     finish(cluster, mark, A)
