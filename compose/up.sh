@@ -43,11 +43,13 @@ write_env() {
 # made. What the file says already stays as it is.
 NEW_SECRETS=(RELEVO_RESYNC_PASSWORD RELEVO_EVENTS_PASSWORD)
 add_new_secrets() {
-    local name
+    local name missing_end=
     for name in "${NEW_SECRETS[@]}"; do
         # A file without the older passwords keeps to the documented defaults.
         if grep -q '^RELEVO_CONTROL_PASSWORD=' .env && ! grep -q "^$name=" .env && [[ -z ${!name+set} ]]; then
-            if [[ -n $(tail -c 1 .env) ]]; then echo; fi >>.env
+            missing_end=
+            [[ -z $(tail -c 1 .env) ]] || missing_end=$'\n'
+            printf %s "$missing_end" >>.env
             line "$name" "$(random)" >>.env
             say "Added to .env: $name"
         fi

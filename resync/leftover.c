@@ -47,7 +47,8 @@ bool leftover_end(struct job *job, struct peer *peer) {
 }
 
 void leftover_kill(struct job *job, const char *node, const uint64_t *connections, size_t count) {
-    struct db_login login = peer_login(job->settings, settings_node(job->settings, node), PEER_LOOK);
+    // The sessions are relevo_rebuild's, which has SYSTEM_USER: only such an account may end them.
+    struct db_login login = peer_login(job->settings, settings_node(job->settings, node), PEER_REBUILD);
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     if (db_open(&login, LOOK_TIMEOUT_MS, &session, &err) != PROBE_OK) {

@@ -131,7 +131,8 @@ static bool eligible(const struct view *view, int node) {
     const struct observation *it = assess_seen(view, node);
     if (!it || !assess_up(view, node) || node == view->facts.primary || !it->read_only || !it->gtid_on ||
         assess_job_on(view, node) || it->offline_mode || it->half_rebuilt || gtid_empty(it->executed) ||
-        view->memory->nodes[node].forked_ms || (view->in->asks && view->memory->nodes[node].foreign) || text_equal(it->uuid, view->in->state->primary_uuid)) {
+        view->memory->nodes[node].forked_ms || (view->in->asks && view->memory->nodes[node].foreign) ||
+        text_equal(it->uuid, view->in->state->primary_uuid)) {
         return false;
     }
     return node == view->in->intent ||
@@ -261,8 +262,8 @@ static enum standing judge_standing(const struct view *view, int node) {
     if (errant(view, node) && it->receiver != THREAD_OFF && it->applier == THREAD_ON && !it->applier_errno) {
         return STANDING_ERRANT;
     }
-    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF || it->offline_mode ||
-        it->half_rebuilt) {
+    if (!assess_follows_primary(view, node) || it->source_moved || it->applier_errno || it->applier == THREAD_OFF ||
+        it->offline_mode || it->half_rebuilt) {
         return STANDING_ADRIFT;  // offline without a job, or marked: a copy into it was left half-way
     }
     const struct node_memory *memory = &view->memory->nodes[node];

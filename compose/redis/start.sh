@@ -35,7 +35,7 @@ umask 077
     # Who is primary, whose lease it is, what the watcher said: resync reads the first and touches nothing of it.
     user resync "$REDIS_RESYNC_PASSWORD" "$bare $inner $state $tell" \
         "(+hset ~$cluster:jobs) (+xadd ~$cluster:history ~$cluster:log:resync)" \
-        "(+subscribe &$cluster:commands &$cluster:jobs)"
+        "(+subscribe &$cluster:commands &$cluster:jobs &$cluster:state)"
     # The dashboard writes nothing. What it publishes, the watcher judges.
     user dashboard "$REDIS_DASHBOARD_PASSWORD" "$bare $state" \
         "(+xread +xrevrange %R~$cluster:history %R~$cluster:log:watcher %R~$cluster:log:resync)" \

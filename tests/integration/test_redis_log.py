@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from lib.resync_lab import REDIS_IMAGE
+from lib.redis_lab import REDIS_IMAGE
 from lib.run import ROOT, sh, sh_result, wait_until
 
 NAME = os.environ.get("RELEVO_TEST_LAB", "relevo-test") + "-redislog"

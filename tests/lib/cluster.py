@@ -151,7 +151,7 @@ class Cluster:
 
     def check(self, name):
         """The comparison of a node, {} if none was made."""
-        return json.loads(self.state().get(f"verify:{name}", "{}"))
+        return json.loads(self._ask_redis(lambda r: r.hget(f"{KEY}:jobs", f"verify:{name}")) or "{}")
 
     def phase(self):
         return self.state().get("phase")

@@ -5,8 +5,8 @@ import json
 import os
 import zlib
 
-from . import engine
-from .resync_lab import KEY, PASSWORDS, REDIS_IMAGE, Lab
+from . import engine, redis_lab
+from .resync_lab import KEY, PASSWORDS, Lab
 from .run import BUILD, DEV_IMAGE, sh, sh_result, wait_until
 
 WATCHER = os.environ.get("RELEVO_WATCHER_BIN", str(BUILD / "asan/bin/watcher"))
@@ -52,9 +52,7 @@ class OwnPair(Lab):
         return super().session(node, host=self.v4(node), **options)
 
     def fresh_redis(self):
-        sh_result("docker", "rm", "-f", "-v", self.redis)
-        sh("docker", "run", "-d", "--name", self.redis, "--network", self.name, REDIS_IMAGE, "redis-server",
-           "--requirepass", PASSWORDS["REDIS"], "--save", "", "--appendonly", "yes")
+        redis_lab.start(self.redis, self.name, "appdb")
         wait_until(lambda: self.cli("PING") == "PONG", 20, "Redis answers")
 
     def down(self):
@@ -70,7 +68,7 @@ class OwnPair(Lab):
         self.stop_services()
         common = {"RELEVO_LANG": "en", "RELEVO_COPY": "ask", **settings}
         self.start_service(**{k: v for k, v in common.items() if k != "RELEVO_START"})
-        environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_PASSWORD": PASSWORDS["REDIS"],
+        environment = {"RELEVO_REDIS": f"{self.redis}:6379", "RELEVO_REDIS_USER": "watcher", "RELEVO_REDIS_PASSWORD": redis_lab.SECRETS["watcher"],
                        "RELEVO_CONTROL_PASSWORD": PASSWORDS["RELEVO_CONTROL_PASSWORD"],
                        "RELEVO_REPL_PASSWORD": PASSWORDS["RELEVO_REPL_PASSWORD"],
                        "RELEVO_EVENTS_PASSWORD": PASSWORDS["RELEVO_EVENTS_PASSWORD"], "RELEVO_FAILOVER_LIMIT": "30/60s",
@@ -84,7 +82,7 @@ class OwnPair(Lab):
 
     def state(self):
         with self.store() as store:
-            return store.hgetall(KEY)
+            return {**store.hgetall(KEY), **store.hgetall(f"{KEY}:jobs")}
 
     def node(self, name):
         return json.loads(self.state()[f"node:{name}"])

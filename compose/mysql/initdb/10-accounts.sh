@@ -35,7 +35,7 @@ events_password=$(quote "${RELEVO_EVENTS_PASSWORD:?is not set: the account that 
 schema=${RELEVO_CLUSTER:-appdb}
 
 # The password of root goes by the environment and the statements by standard input: arguments are public.
-root() { MYSQL_PWD=$MYSQL_ROOT_PASSWORD mysql --protocol=socket -uroot --comments --batch --skip-column-names "$@"; }
+root() { MYSQL_PWD=$MYSQL_ROOT_PASSWORD mysql --protocol=socket -uroot --comments --batch --skip-column-names; }
 
 # Ours: whatever was there under that name gets this password and loses its rights before it is given the right ones.
 own() {
