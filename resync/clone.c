@@ -215,6 +215,7 @@ static bool look_for_obstacles(struct job *job, struct peer *recipient, struct p
 
 bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
     AUTO_PEER struct peer reader = {0};
+    AUTO_OBSTACLES struct obstacles obstacles = {0};
     const char *from = node_source_host(donor->at);
     unsigned port = node_source_port(donor->at);
     AUTO_TEXT char *list = mem_format("%s:%u", from, port);
@@ -227,12 +228,12 @@ bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
     job_step(job, "clone");
     if (!look_for_obstacles(job, recipient, donor, &reader) || !try_donor(job, donor) ||
         !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
-        !obstacles_clear(job, recipient, &reader)) {
+        !obstacles_clear(job, recipient, &reader, RUNG_CLONE, &obstacles)) {
         return false;
     }
     if (!leave_old_pages_behind(recipient, donor)) {
         job_make_rung(job);  // a dump needs nothing of the kind
-        return false;
+        return obstacles_put_back(recipient, &obstacles);
     }
     AUTO_TEXT char *before = NULL;
     // The mark outlives a copy that ends before the server drops the old data; a clone that ends well takes it away.

@@ -97,10 +97,10 @@ static bool take_snapshot(struct copy *copy, struct peer *donor, struct snapshot
 
 // From here on the node is nobody's replica and holds nobody's data: the mark says so until the end, and the empty
 // GTID set says so even if the mark were lost.
-static bool give_up_old_data(struct job *job, struct peer *recipient) {
+static bool give_up_old_data(struct job *job, struct peer *recipient, const struct dump_plan *plan) {
     job_step(job, "clear");
     return peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA) &&
-           step_forget_history(job, recipient) && job_guard(job, recipient) && dump_drop_schemas(recipient);
+           step_forget_history(job, recipient) && job_guard(job, recipient) && dump_clear(recipient, plan);
 }
 
 // All that is copied but the rows, and how those travel: known before anything is given up.
@@ -156,28 +156,32 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
 }
 
 // A copy that filled the disk is worth nothing, and its room is needed for the next one.
-static void free_disk(struct job *job, struct peer *recipient) {
+static void free_disk(struct job *job, struct peer *recipient, const struct dump_plan *plan) {
     if (job->failure.msg == MSG_RESYNC_DISK_FULL && db_alive(recipient->session)) {
-        (void)dump_drop_schemas(recipient);  // the first failure is the one that is told
+        (void)dump_clear(recipient, plan);  // the first failure is the one that is told
     }
 }
 
 // What the copy needs is known to be there, and what stands in its way is gone, before the old data are given up.
 static bool replace_data(struct copy *copy, struct peer *recipient, struct peer *donor) {
     __attribute__((cleanup(definitions_done))) struct definitions definitions = {0};
+    AUTO_OBSTACLES struct obstacles obstacles = {0};
     struct job *job = copy->job;
     bool changed = false;
-    if (!read_definitions(copy, recipient, donor, &definitions) || !obstacles_clear(job, recipient, &copy->reader) ||
-        !copy_prepare_recipient(recipient) || !dump_add_spatial(recipient, &copy->reader) ||
-        !allow_load(recipient, &changed)) {
+    if (!read_definitions(copy, recipient, donor, &definitions) ||
+        !obstacles_clear(job, recipient, &copy->reader, RUNG_DUMP, &obstacles)) {
         return false;
     }
-    bool ok = give_up_old_data(job, recipient) && copy_all(copy, recipient, donor, &definitions);
+    if (!copy_prepare_recipient(recipient) || !dump_try(recipient, &definitions.plan) ||
+        !dump_add_spatial(recipient, &copy->reader) || !allow_load(recipient, &changed)) {
+        return obstacles_put_back(recipient, &obstacles);
+    }
+    bool ok = give_up_old_data(job, recipient, &definitions.plan) && copy_all(copy, recipient, donor, &definitions);
     if (changed && db_alive(recipient->session)) {
         ok = peer_exec(recipient, "SET GLOBAL local_infile = OFF") && ok;
     }
     if (!ok) {
-        free_disk(job, recipient);
+        free_disk(job, recipient, &definitions.plan);
     }
     return ok;
 }

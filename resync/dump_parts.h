@@ -9,14 +9,21 @@
 #define SYSTEM_SCHEMAS "'mysql', 'sys', 'performance_schema', 'information_schema'"
 #define NOT_COPIED "(" SYSTEM_SCHEMAS ", '" REBUILD_SCHEMA "')"
 
+#define TABLESPACES_SQL                                                                                      \
+    "SELECT t.name, f.file_name, t.zip_page_size, t.autoextend_size, t.encryption FROM"                      \
+    " information_schema.innodb_tablespaces t JOIN information_schema.files f ON f.tablespace_name = t.name" \
+    " WHERE t.space_type = 'General' AND t.name <> 'mysql'"
+
 // ---- what is read on the donor, before the node gives anything up ----
 
 struct dump_schema {
     char *name, *create;  // owned; the statement
     bool read_only;       // it is made so last
+    bool is_here;         // the recipient has one of that name, which dump_clear() emptied
 };
 struct dump_place {
-    char *name, *create;  // owned: a tablespace
+    char *plain, *name, *create;  // owned: a tablespace
+    bool tried;                   // it was made to see whether it can be
 };
 struct dump_table {
     char *schema, *name, *create;  // owned; the statement without the keys that wait
@@ -64,10 +71,14 @@ bool dump_compare_zones(struct peer *here, struct peer *looker, bool *ret_differ
 // the rung. Takes nothing away.
 bool dump_add_spatial(struct peer *here, struct peer *there);
 
-// ---- what is done on the recipient ----
+// Makes what the recipient lacks, without rows, and takes it away again. Refuses the rung if that does not work.
+bool dump_try(struct peer *here, struct dump_plan *plan);
 
-// Drops every user schema but the mark's, and the tablespaces.
-bool dump_drop_schemas(struct peer *here);
+// ---- the old data are given up ----
+
+// Empties the schemas that the donor has too, drops the others but the mark's, and the tablespaces. A schema that cannot
+// be dropped stays, empty, and is named.
+bool dump_clear(struct peer *here, const struct dump_plan *plan);
 bool dump_make_places(struct peer *here, const struct dump_plan *plan);  // schemas and tablespaces, empty
 bool dump_make_tables(struct peer *here, const struct dump_plan *plan);
 // Once all rows are in: the tables that hold what the server computes, and those that it warned of.

@@ -15,6 +15,7 @@ void dump_plan_done(struct dump_plan *plan) {
         free(plan->schemas[i].create);
     }
     for (size_t i = 0; i < plan->place_count; i++) {
+        free(plan->places[i].plain);
         free(plan->places[i].name);
         free(plan->places[i].create);
     }
@@ -53,11 +54,6 @@ static bool read_schemas(struct peer *there, struct dump_plan *ret) {
     return true;
 }
 
-#define TABLESPACES_SQL                                                                                      \
-    "SELECT t.name, f.file_name, t.zip_page_size, t.autoextend_size, t.encryption FROM"                      \
-    " information_schema.innodb_tablespaces t JOIN information_schema.files f ON f.tablespace_name = t.name" \
-    " WHERE t.space_type = 'General' AND t.name <> 'mysql'"
-
 static char *tablespace_statement(struct peer *looker, const struct db_rows *rows, size_t row, const char *name) {
     AUTO_TEXT char *file = peer_quote(looker, db_cell(rows, row, 1, NULL));
     const char *zip = db_cell(rows, row, 2, NULL);
@@ -77,30 +73,10 @@ bool dump_read_places(struct peer *there, struct peer *looker, struct dump_plan 
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
         char *create = tablespace_statement(looker, rows, i, name);
-        ret->places[ret->place_count++] = (struct dump_place){.name = TAKE(name), .create = create};
+        ret->places[ret->place_count++] = 
+            (struct dump_place){.plain = mem_text(db_cell(rows, i, 0, NULL)), .name = TAKE(name), .create = create};
     }
     return true;
-}
-
-static bool each(struct peer *here, const char *list, const char *statement) {
-    AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_query(here, &rows, "%s", list)) {
-        return false;
-    }
-    for (size_t i = 0; i < db_rows_count(rows); i++) {
-        AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
-        AUTO_TEXT char *sql = mem_format("%s %s", statement, name);
-        if (!peer_exec_within(here, PLACE_TIMEOUT_MS, sql)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool dump_drop_schemas(struct peer *here) {
-    return each(here, "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN " NOT_COPIED,
-                "DROP DATABASE IF EXISTS") &&
-           each(here, TABLESPACES_SQL, "DROP TABLESPACE");
 }
 
 bool dump_make_places(struct peer *here, const struct dump_plan *plan) {
@@ -110,7 +86,10 @@ bool dump_make_places(struct peer *here, const struct dump_plan *plan) {
         }
     }
     for (size_t i = 0; i < plan->schema_count; i++) {
-        if (!peer_exec_within(here, PLACE_TIMEOUT_MS, plan->schemas[i].create)) {
+        const struct dump_schema *schema = &plan->schemas[i];
+        // What follows the first word of SHOW CREATE DATABASE suits ALTER as well.
+        AUTO_TEXT char *alter = schema->is_here ? mem_format("ALTER%s", schema->create + strlen("CREATE")) : NULL;
+        if (!peer_exec_within(here, PLACE_TIMEOUT_MS, alter ? alter : schema->create)) {
             return false;
         }
     }

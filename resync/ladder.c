@@ -216,7 +216,12 @@ static bool streams(struct peer *recipient, bool *ret) {
 static bool go_on(struct peer *recipient, const struct plan_facts *tried, bool streamed) {
     struct err ignored = {0};
     bool whole = streamed && !tried->rebuild_marked && !tried->history_unknown;
-    if (whole && recipient->job && db_alive(recipient->session)) {
+    AUTO_TEXT char *marked = NULL;  // by what was cleared out of the way
+    if (whole && recipient->job && db_alive(recipient->session) &&
+        db_value(recipient->session, RELOCK_TIMEOUT_MS,
+                 "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '" REBUILD_SCHEMA "'", &marked,
+                 &ignored) &&
+        text_equal(marked, "0")) {
         (void)db_exec(recipient->session, RELOCK_TIMEOUT_MS, "START REPLICA", &ignored);
     }
     return false;
@@ -252,7 +257,8 @@ static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, e
         return go_on(&recipient, tried, *streamed);
     }
     *ret_rung = plan.taken.rung;
-    return take_rung(job, plan.taken.rung, &picture, &recipient, &primary, &donor);
+    return take_rung(job, plan.taken.rung, &picture, &recipient, &primary, &donor) ||
+           (job->failure.rule != 0 && go_on(&recipient, tried, *streamed));
 }
 
 // Whatever happened, the node must not be left open to privileged writers. Also after a stop, when the job's own

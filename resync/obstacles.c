@@ -12,7 +12,7 @@
 #include "resync/steps.h"
 #include "resync/xa.h"
 
-#define TRIAL "relevo_trial"
+#define TRIAL TRIAL_SCHEMA
 
 enum {
     RULE_FILES = 90,
@@ -118,13 +118,8 @@ static bool take_trial_away(struct peer *recipient, const char *quoted) {
 
 // DROP DATABASE looks into the schema's directory first, then whether a table of another schema refers to one of its
 // own, and drops nothing before both are settled. So with such a table it answers whether it would work.
-static bool try_drop(struct job *job, struct peer *recipient, const char *schema) {
-    AUTO_TEXT char *quoted = db_name(schema);
+static bool drop_referred_to(struct job *job, struct peer *recipient, const char *schema, const char *quoted) {
     struct err err = {0};
-    if (!db_execf(recipient->session, SCHEMA_TIMEOUT_MS, &err,
-                  "CREATE TABLE %s." TRIAL " (id INT PRIMARY KEY) ENGINE = InnoDB", quoted)) {
-        return refuse(job, recipient, schema, &err);
-    }
     if (!peer_exec(recipient,
                    "CREATE TABLE " TRIAL ".refers (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES %s." TRIAL
                    " (id)) ENGINE = InnoDB",
@@ -136,7 +131,18 @@ static bool try_drop(struct job *job, struct peer *recipient, const char *schema
         (void)peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " REBUILD_SCHEMA);  // it is not whole any more
         return job_fail(job, MSG_RESYNC_NODE_ERROR, KVS(KV("peer", recipient->name), KV("error", "DROP DATABASE")));
     }
-    bool ok = err.number == ERROR_REFERRED_TO || refuse(job, recipient, schema, &err);
+    return err.number == ERROR_REFERRED_TO || refuse(job, recipient, schema, &err);
+}
+
+// A clone drops all schemas. A dump empties those that stay, whatever else lies there, and names what it cannot drop.
+static bool try_schema(struct job *job, struct peer *recipient, const char *schema, enum job_rung rung) {
+    AUTO_TEXT char *quoted = db_name(schema);
+    struct err err = {0};
+    if (!db_execf(recipient->session, SCHEMA_TIMEOUT_MS, &err,
+                  "CREATE TABLE %s." TRIAL " (id INT PRIMARY KEY) ENGINE = InnoDB", quoted)) {
+        return refuse(job, recipient, schema, &err);
+    }
+    bool ok = rung == RUNG_DUMP || drop_referred_to(job, recipient, schema, quoted);
     return take_trial_away(recipient, quoted) && ok;
 }
 
@@ -163,14 +169,14 @@ static bool is_among(const struct db_rows *rows, const char *name) {
     return false;
 }
 
-// *ret_cleared: how many of `mine` were looked at; of those READ ONLY is off.
-static bool try_all(struct job *job, struct peer *recipient, const struct db_rows *mine, const struct db_rows *theirs,
-                    size_t *ret_cleared) {
+static bool try_all(struct job *job, struct peer *recipient, const struct db_rows *theirs, enum job_rung rung,
+                    struct obstacles *ret) {
+    const struct db_rows *mine = ret->schemas;
     for (size_t i = 0; i < db_rows_count(mine); i++) {
         const char *schema = db_cell(mine, i, 0, NULL);
-        *ret_cleared = i + 1;
+        ret->cleared = i + 1;
         if ((text_equal(db_cell(mine, i, 1, NULL), "1") && !set_read_only(recipient, schema, false)) ||
-            !try_drop(job, recipient, schema)) {
+            !try_schema(job, recipient, schema, rung)) {
             return false;
         }
     }
@@ -183,34 +189,70 @@ static bool try_all(struct job *job, struct peer *recipient, const struct db_row
     return true;
 }
 
-// Refused: the node stays what it was.
-static bool put_back(struct peer *recipient, const struct db_rows *mine, size_t cleared, const char *was_offline) {
-    for (size_t i = 0; i < cleared; i++) {
+bool obstacles_put_back(struct peer *recipient, const struct obstacles *obstacles) {
+    const struct db_rows *mine = obstacles->schemas;
+    if (!recipient->job || !db_alive(recipient->session)) {
+        return false;
+    }
+    for (size_t i = 0; i < obstacles->cleared; i++) {
         if (text_equal(db_cell(mine, i, 1, NULL), "1") && !set_read_only(recipient, db_cell(mine, i, 0, NULL), true)) {
             return false;
         }
     }
-    return step_relock(recipient) && (text_equal(was_offline, "1") || step_let_clients_in(recipient));
+    (void)(step_relock(recipient) &&
+           (text_equal(obstacles->was_offline, "1") || step_let_clients_in(recipient)));
+    return false;
 }
 
-bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reader) {
-    AUTO_ROWS struct db_rows *mine = NULL;
+void obstacles_done(struct obstacles *obstacles) {
+    db_rows_drop(&obstacles->schemas);
+    free(obstacles->was_offline);
+    *obstacles = (struct obstacles){0};
+}
+
+bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reader, enum job_rung rung,
+                     struct obstacles *ret) {
     AUTO_ROWS struct db_rows *theirs = NULL;
-    AUTO_TEXT char *was_offline = NULL;
-    size_t cleared = 0;
     job_step(job, "trial");
     if (!peer_query(reader, &theirs, SCHEMAS_SQL) ||
-        !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &was_offline) || !step_unlock_for_copy(job, recipient) ||
-        !peer_exec(recipient, "SET SESSION sql_log_bin = 0") || !obstacles_end_locks(job, recipient) ||
-        !xa_roll_back_all(job, recipient) || !peer_query(recipient, &mine, SCHEMAS_SQL) ||
+        !peer_value(recipient, "SELECT @@GLOBAL.offline_mode", &ret->was_offline) ||
+        !step_unlock_for_copy(job, recipient) || !peer_exec(recipient, "SET SESSION sql_log_bin = 0") ||
+        !obstacles_end_locks(job, recipient) || !xa_roll_back_all(job, recipient) ||
+        !peer_query(recipient, &ret->schemas, SCHEMAS_SQL) ||
         !peer_exec(recipient, "CREATE DATABASE IF NOT EXISTS " TRIAL " DEFAULT ENCRYPTION = 'N'")) {
         return false;
     }
-    bool ok = try_all(job, recipient, mine, theirs, &cleared);
+    bool ok = try_all(job, recipient, theirs, rung, ret);
     if (!db_alive(recipient->session) || !peer_exec(recipient, "DROP DATABASE " TRIAL)) {
         return false;
     }
-    return ok || (put_back(recipient, mine, cleared, was_offline) && false);
+    return ok || obstacles_put_back(recipient, ret);
+}
+
+static bool drop_made(struct peer *recipient) {
+    AUTO_TEXT char *table = NULL;
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!peer_value(recipient, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '" TRIAL
+                               "' AND table_name = 'made'", &table)) {
+        return false;
+    }
+    if (text_equal(table, "0")) {
+        return true;
+    }
+    if (!peer_query(recipient, &rows, "SELECT of_schema, name FROM " TRIAL ".made ORDER BY of_schema DESC")) {
+        return false;
+    }
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        AUTO_TEXT char *schema = db_name(db_cell(rows, i, 0, NULL));
+        AUTO_TEXT char *name = db_name(db_cell(rows, i, 1, NULL));
+        struct err err = {0};  // it may not have come so far
+        if (text_equal(db_cell(rows, i, 0, NULL), "")) {
+            (void)db_execf(recipient->session, SCHEMA_TIMEOUT_MS, &err, "DROP TABLESPACE %s", name);
+        } else if (!peer_exec(recipient, "DROP TABLE IF EXISTS %s.%s", schema, name)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool obstacles_tidy(struct job *job, struct peer *recipient) {
@@ -235,6 +277,7 @@ bool obstacles_tidy(struct job *job, struct peer *recipient) {
             return false;
         }
     }
-    return peer_exec(recipient, "DROP DATABASE " TRIAL) && peer_exec(recipient, "SET SESSION sql_log_bin = ON") &&
+    return drop_made(recipient) && peer_exec(recipient, "DROP DATABASE " TRIAL) &&
+           peer_exec(recipient, "SET SESSION sql_log_bin = ON") &&
            step_relock(recipient) && step_let_clients_in(recipient);
 }

@@ -135,6 +135,7 @@ static const struct privilege on_recipient[] = {
     {"INDEX", NULL, DUMPS, false},
     {"CREATE VIEW", NULL, DUMPS, false},
     {"CREATE ROUTINE", NULL, DUMPS, false},
+    {"ALTER ROUTINE", NULL, DUMPS, false},
     {"TRIGGER", NULL, DUMPS, false},
     {"EVENT", NULL, DUMPS, false},
     {"EXECUTE", NULL, DUMPS, false},

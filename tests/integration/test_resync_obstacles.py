@@ -1,5 +1,6 @@
 """What stands in the way of a copy is found out, and cleared or named, before the node gives anything up; and what a dump
 cannot carry over as it is, is said by name."""
+import contextlib
 import time
 
 import pytest
@@ -67,14 +68,12 @@ def test_a_session_that_holds_a_lock_is_ended_and_named(lab, method, lock):
 def test_a_prepared_transaction_is_rolled_back_and_leaves_the_mark(lab, method):
     on_b(lab, "XA START 'left'", "INSERT INTO appdb.customers (name, email) VALUES ('x', UUID())", "XA END 'left'",
          "XA PREPARE 'left'")
-    sh("docker", "exec", lab.b, "touch", f"{DATA}/appdb/notes.txt")
-    try:
+    with stray_directory(lab):
         job = lab.wait_job(lab.queue(method), "failed")
-        assert "appdb" in job["why"], job
-        # The node has no longer all that its GTIDs say: it must not be taken for whole.
+        assert "newcomer" in job["why"], job
+        # The node has no longer all that its GTIDs say: it must not be taken for whole, nor stream on.
         assert lab.value(lab.b, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'relevo_rebuild'") == 1
-    finally:
-        sh("docker", "exec", lab.b, "rm", f"{DATA}/appdb/notes.txt")
+        assert not lab.streams()
     assert lab.resync(method)["rung"] == method
     assert "MSG_XA_ROLLED_BACK" in [event["msg"] for event in lab.events()]
     lab.assert_clean()
@@ -83,50 +82,152 @@ def test_a_prepared_transaction_is_rolled_back_and_leaves_the_mark(lab, method):
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 def refused(lab, method, rule, *words):
-    """The method is refused in one line that holds these words, and b keeps all that it has."""
-    before = digest(lab)
+    """The method is refused by that rule, in one line that holds these words, and b goes on with all that it has."""
+    before, streamed = digest(lab), lab.streams()
     job = lab.wait_job(lab.queue(method), "failed")
     assert all(word in job["why"] for word in words), job
     assert job["lasting"] and job["step"] in ("plan", "trial", "definitions", "rescue", "fence", "clone"), job
+    assert lab.streams() == streamed
     assert_kept(lab, before)
     return job
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "folder/x"])
-@pytest.mark.parametrize("method", ["clone", "dump"])
-def test_a_foreign_file_in_a_schemas_directory(lab, method, name):
-    sh("docker", "exec", lab.b, "sh", "-c", f"mkdir -p $(dirname '{DATA}/appdb/{name}') && echo hello >'{DATA}/appdb/{name}'")
+@contextlib.contextmanager
+def files_of_others(lab, schema, *names):
+    """Files that MySQL knows nothing of, in the schema's directory on b, as the server's own account writes them."""
+    paths = " ".join(f"'{DATA}/{schema}/{name}'" for name in names)
+    sh("docker", "exec", "-u", "mysql", lab.b, "sh", "-c", f"for f in {paths}; do mkdir -p $(dirname $f) && echo hello >$f; done")
     try:
-        refused(lab, method, 90, "appdb", DATA, "rmdir")
+        yield
     finally:
-        sh("docker", "exec", lab.b, "rm", "-rf", f"{DATA}/appdb/{name.split('/')[0]}")
-    assert lab.resync(method)["rung"] == method  # and once it is gone the same command works
+        tops = " ".join(f"'{DATA}/{schema}/{name.split('/')[0]}'" for name in names)
+        sh("docker", "exec", lab.b, "sh", "-c", f"rm -rf {tops}")
+
+
+@contextlib.contextmanager
+def stray_directory(lab):
+    """Where a schema of a will be, which b lacks."""
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "CREATE DATABASE newcomer", "CREATE TABLE newcomer.t (i INT PRIMARY KEY)")
+    sh("docker", "exec", lab.b, "mkdir", f"{DATA}/newcomer")
+    try:
+        yield
+    finally:
+        sh("docker", "exec", lab.b, "rmdir", f"{DATA}/newcomer")
+        lab.sql(lab.a, "DROP DATABASE newcomer")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "folder/x"])
+def test_a_foreign_file_in_a_schemas_directory(lab, name):
+    with files_of_others(lab, "appdb", name):
+        refused(lab, "clone", 90, "appdb", DATA, "rmdir")
+        assert lab.resync("dump")["rung"] == "dump"  # which keeps the schema
+        lab.assert_clean()
+    assert lab.resync("clone")["rung"] == "clone"  # and once it is gone the same command works
     lab.assert_clean()
 
 
-def test_a_foreign_file_ends_the_ladder_with_its_name(lab):
+def test_a_foreign_file_leads_from_the_clone_to_the_dump(lab):
     diverge_by_ddl(lab)
-    sh("docker", "exec", lab.b, "touch", f"{DATA}/appdb/notes.txt")
-    before = digest(lab)
-    job = lab.wait_job(lab.queue("auto"), "failed")
-    assert set(refusals(job)) == {"catchup", "rewind", "clone", "dump"} and job["lasting"]
-    assert "appdb" in job["why"] and DATA in job["why"], job
-    assert_kept(lab, before)
-    sh("docker", "exec", lab.b, "rm", f"{DATA}/appdb/notes.txt")
-    assert lab.resync()["rung"] == "clone"
+    with files_of_others(lab, "appdb", "notes.txt"):
+        job = lab.resync()
+        assert job["rung"] == "dump" and DATA in refusals(job)["clone"], job
+        lab.assert_clean()
+
+
+@pytest.mark.parametrize("method", ["clone", "dump"])
+def test_a_file_that_is_named_like_a_tables(lab, method):
+    with files_of_others(lab, "appdb", "ghost.ibd", "#sql-123.ibd", "ghost2.MYD"):
+        assert lab.resync(method)["rung"] == method
+        lab.assert_clean()
+
+
+def test_a_file_in_the_place_of_a_table_that_will_come(lab):
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "CREATE TABLE appdb.ghost (i INT PRIMARY KEY)", "INSERT INTO appdb.ghost VALUES (1)")
+    with files_of_others(lab, "appdb", "ghost.ibd"):
+        refused(lab, "dump", 95, "TABLE appdb.ghost", DATA, "resync")
+        assert lab.resync("clone")["rung"] == "clone"  # which writes over it
+        lab.assert_clean()
+        lab.sql(lab.a, "DROP TABLE appdb.ghost")
+        lab.assert_clean()
+
+
+def test_a_file_in_the_place_of_a_tablespace_that_will_come(lab):
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "CREATE TABLESPACE later ADD DATAFILE 'later.ibd'", "CREATE TABLE appdb.in_later (i INT) TABLESPACE later")
+    with files_of_others(lab, ".", "later.ibd"):
+        refused(lab, "dump", 95, "TABLESPACE", "later", DATA)
+    assert lab.resync("dump")["rung"] == "dump"
+    lab.assert_clean()
+    lab.sql(lab.a, "DROP TABLE appdb.in_later", "DROP TABLESPACE later")
+    lab.assert_clean()
+
+
+def test_a_schema_too_many_that_cannot_be_dropped_is_named(lab):
+    on_b(lab, "CREATE DATABASE kept", "CREATE TABLE kept.t (i INT)", "CREATE VIEW kept.v AS SELECT i FROM kept.t",
+         "CREATE FUNCTION kept.f() RETURNS INT DETERMINISTIC RETURN 1", "CREATE EVENT kept.e ON SCHEDULE EVERY 1 DAY DO DO 1",
+         "CREATE DATABASE left_over", "CREATE TABLE left_over.t (i INT)")
+    with files_of_others(lab, "kept", "notes.txt"), files_of_others(lab, "left_over", "ghost.ibd"):
+        job = lab.resync("dump")
+        named = {left["object"]: left["why"] for left in job["not_copied"]}
+        assert set(named) == {"SCHEMA kept", "SCHEMA left_over"} and all(DATA in why for why in named.values()), job
+        assert "SCHEMA kept" in lab.events("ALARM")[-1]["detail"]["objects"]
+        for what in ("tables WHERE table", "routines WHERE routine", "events WHERE event"):
+            assert lab.value(lab.b, f"SELECT COUNT(*) FROM information_schema.{what}_schema = 'kept'") == 0
+    on_b(lab, "DROP DATABASE kept")
+    sh("docker", "exec", lab.b, "rmdir", f"{DATA}/left_over")
+    lab.assert_clean()
+
+
+def test_names_that_wander_between_tables_are_no_obstacle(lab):
+    lab.prepare("CREATE TABLE appdb.one (id INT PRIMARY KEY, up INT, CONSTRAINT up FOREIGN KEY (up) REFERENCES appdb.one (id),"
+                " CONSTRAINT small CHECK (id < 9))", "INSERT INTO appdb.one VALUES (1, 1)")
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "RENAME TABLE appdb.one TO appdb.other")
+    assert lab.resync("dump")["rung"] == "dump"
+    lab.assert_clean()
+    lab.sql(lab.a, "DROP TABLE appdb.other")
+
+
+def test_a_schema_that_stays_becomes_what_it_is_on_the_donor(lab):
+    lab.prepare("CREATE DATABASE turned CHARACTER SET latin1", "CREATE TABLE turned.t (a VARCHAR(9))")
+    lab.sql(lab.b, "STOP REPLICA")
+    lab.sql(lab.a, "ALTER SCHEMA turned CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    assert lab.resync("dump")["rung"] == "dump"
+    one, two = (lab.sql(node, "SHOW CREATE DATABASE turned") for node in (lab.a, lab.b))
+    assert one == two and "utf8mb4_bin" in one[0][1]
+    lab.assert_clean()
+    lab.sql(lab.a, "DROP DATABASE turned")
+
+
+def test_what_a_trial_that_was_cut_off_made_goes(lab):
+    on_b(lab, "CREATE DATABASE relevo_trial", "CREATE TABLE relevo_trial.made (of_schema VARCHAR(64), name VARCHAR(64))",
+         "CREATE TABLESPACE tried ADD DATAFILE 'tried.ibd'", "CREATE TABLE appdb.tried (i INT) TABLESPACE tried",
+         "INSERT INTO relevo_trial.made VALUES ('', 'tried'), ('appdb', 'tried'), ('appdb', 'not_yet')")
+    lab.resync("catchup")
+    assert lab.sql(lab.b, "SELECT name FROM information_schema.innodb_tablespaces WHERE name = 'tried'") == ()
     lab.assert_clean()
 
 
 @pytest.mark.parametrize("method", ["clone", "dump"])
 def test_a_stray_directory_where_a_schema_will_be(lab, method):
-    lab.sql(lab.b, "STOP REPLICA")
-    lab.sql(lab.a, "CREATE DATABASE newcomer", "CREATE TABLE newcomer.t (i INT PRIMARY KEY)")
-    sh("docker", "exec", lab.b, "mkdir", f"{DATA}/newcomer")
-    refused(lab, method, 91, "newcomer", DATA)
-    sh("docker", "exec", lab.b, "rmdir", f"{DATA}/newcomer")
+    with stray_directory(lab):
+        refused(lab, method, 91, "newcomer", DATA)
     assert lab.resync(method)["rung"] == method
     lab.assert_clean()
-    lab.sql(lab.a, "DROP DATABASE newcomer")
+
+
+def test_where_no_rung_works_the_node_keeps_its_data_and_the_object_is_named(lab):
+    diverge_by_ddl(lab)
+    with stray_directory(lab):
+        before = digest(lab)
+        job = lab.wait_job(lab.queue("auto"), "failed")
+        assert set(refusals(job)) == {"catchup", "rewind", "clone", "dump"} and job["lasting"]
+        assert "newcomer" in job["why"] and DATA in job["why"], job
+        assert_kept(lab, before)
+    assert lab.resync()["rung"] == "clone"
+    lab.assert_clean()
 
 
 def test_tables_that_clone_would_leave_empty(lab):

@@ -205,6 +205,11 @@ class Lab:
         self.sql(self.a, *statements)
         wait_until(lambda: self.executed(self.a) == self.executed(self.b), 60, "b has what a has")
 
+    def streams(self):
+        """Whether b's receiver runs."""
+        return self.sql(self.b, "SELECT 1 FROM performance_schema.replication_connection_status WHERE service_state <> 'OFF'"
+                        ) != ()
+
     def assert_streams(self):
         state = self.sql(self.b, "SELECT c.service_state, a.service_state FROM"
                          " performance_schema.replication_connection_status c JOIN"
