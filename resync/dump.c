@@ -42,7 +42,8 @@ static void copy_close(struct copy *copy) {
 
 static bool open_reader(struct copy *copy, const char *donor) {
     return peer_open(copy->job, donor, PEER_READ, false, OPEN_WAIT_MS, &copy->reader) &&
-           // It waits while the rows are copied. Sizes as they are now, to share the tables out; not those of yesterday.
+           // It waits while the rows are copied. Sizes as they are now, to share the tables out; not those of
+           // yesterday.
            peer_exec(&copy->reader, "SET SESSION wait_timeout = 31536000, information_schema_stats_expiry = 0");
 }
 
@@ -149,7 +150,8 @@ static bool copy_all(struct copy *copy, struct peer *recipient, struct peer *don
         return false;
     }
     job_step(job, "objects");
-    return dump_users(recipient, donor, definitions->zones_differ) && dump_make_objects(recipient, donor->name, &definitions->objects) &&
+    return dump_users(recipient, donor, definitions->zones_differ) &&
+           dump_make_objects(recipient, donor->name, &definitions->objects) &&
            dump_tell_histograms(job, &copy->reader) && dump_tell_others(recipient, &definitions->others) &&
            dump_close_schemas(recipient, &definitions->plan) &&
            peer_exec(donor, "UNLOCK INSTANCE");  // fails if the lock was lost on the way
@@ -199,8 +201,8 @@ bool dump_run(struct job *job, struct peer *recipient, struct peer *donor, struc
     struct copy copy = {.job = job, .donor = donor};
     struct snapshot snapshot = {0};
     AUTO_TEXT char *mode = NULL;
-    bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) &&
-              open_reader(&copy, donor->name) && obstacles_look(job, recipient, donor, &copy.reader, RUNG_DUMP) &&
+    bool ok = peer_value(donor, "SELECT @@GLOBAL.gtid_mode = 'ON'", &mode) && open_reader(&copy, donor->name) &&
+              obstacles_look(job, recipient, donor, &copy.reader, RUNG_DUMP) &&
               open_lanes(&copy, recipient->name, donor->name) && take_snapshot(&copy, donor, &snapshot) &&
               replace_data(&copy, recipient, donor);
     copy_close(&copy);

@@ -1,6 +1,6 @@
 // The parts of the dump rung, in the order in which they run. `here` is the recipient's session, prepared by
-// copy_prepare_recipient(); `there` the donor's that reads users' definitions, `looker` the one that reads system tables
-// and holds the backup lock: no DDL, no change of accounts until the end.
+// copy_prepare_recipient(); `there` the donor's that reads users' definitions, `looker` the one that reads system
+// tables and holds the backup lock: no DDL, no change of accounts until the end.
 #pragma once
 #include "resync/copy.h"
 #include "resync/facts.h"
@@ -76,8 +76,8 @@ bool dump_try(struct peer *here, struct dump_plan *plan);
 
 // ---- the old data are given up ----
 
-// Empties the schemas that the donor has too, drops the others but the mark's, and the tablespaces. A schema that cannot
-// be dropped stays, empty, and is named.
+// Empties the schemas that the donor has too, drops the others but the mark's, and the tablespaces. A schema that
+// cannot be dropped stays, empty, and is named.
 bool dump_clear(struct peer *here, const struct dump_plan *plan);
 bool dump_make_places(struct peer *here, const struct dump_plan *plan);  // schemas and tablespaces, empty
 bool dump_make_tables(struct peer *here, const struct dump_plan *plan);

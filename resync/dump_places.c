@@ -73,7 +73,7 @@ bool dump_read_places(struct peer *there, struct peer *looker, struct dump_plan 
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         AUTO_TEXT char *name = db_name(db_cell(rows, i, 0, NULL));
         char *create = tablespace_statement(looker, rows, i, name);
-        ret->places[ret->place_count++] = 
+        ret->places[ret->place_count++] =
             (struct dump_place){.plain = mem_text(db_cell(rows, i, 0, NULL)), .name = TAKE(name), .create = create};
     }
     return true;

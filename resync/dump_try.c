@@ -1,5 +1,5 @@
-// Whether what the dump rung will make can be made, tried before the node gives anything up: tablespaces and tables that
-// it lacks, in schemas that it has. A file that is in the way shows only so; those of what it has go with that.
+// Whether what the dump rung will make can be made, tried before the node gives anything up: tablespaces and tables
+// that it lacks, in schemas that it has. A file that is in the way shows only so; those of what it has go with that.
 #include <stdlib.h>
 #include <string.h>
 

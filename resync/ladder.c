@@ -204,8 +204,10 @@ static bool choose(struct job *job, const struct picture *picture, struct peer *
 // Some channel of it, whatever its name. An attempt before this one may have stopped it: *ret stays true.
 static bool streams(struct peer *recipient, bool *ret) {
     AUTO_TEXT char *running = NULL;
-    if (!peer_value(recipient, "SELECT EXISTS (SELECT 1 FROM performance_schema.replication_connection_status"
-                               " WHERE service_state <> 'OFF')", &running)) {
+    if (!peer_value(recipient,
+                    "SELECT EXISTS (SELECT 1 FROM performance_schema.replication_connection_status"
+                    " WHERE service_state <> 'OFF')",
+                    &running)) {
         return false;
     }
     *ret |= text_equal(running, "1");
@@ -264,8 +266,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, e
 // Whatever happened, the node must not be left open to privileged writers. Also after a stop, when the job's own
 // sessions are interrupted; a node that cannot be reached boots fenced.
 static void leave_locked(struct job *job) {
-    struct db_login login =
-        peer_login(job->settings, settings_node(job->settings, job->state.node), PEER_REBUILD);
+    struct db_login login = peer_login(job->settings, settings_node(job->settings, job->state.node), PEER_REBUILD);
     AUTO_SESSION struct db_session *session = NULL;
     struct err err = {0};
     AUTO_TEXT char *read_only = NULL;

@@ -32,14 +32,16 @@ enum {
 
 // ---- sessions that hold locks ---------------------------------------------------------------------------------------
 
-// Of clients that are neither the watcher (it looks, for milliseconds) nor we; what hangs in system_events is a client. A lock of the whole server has no name.
+// Of clients that are neither the watcher (it looks, for milliseconds) nor we; what hangs in system_events is a client.
+// A lock of the whole server has no name.
 #define HOLDERS_SQL                                                                                                  \
     "SELECT t.processlist_id, CONCAT(t.processlist_user, '@', COALESCE(t.processlist_host, '')),"                    \
     " MIN(CONCAT_WS(' ', l.object_type, l.lock_type, CONCAT_WS('.', l.object_schema, l.object_name)))"               \
     " FROM performance_schema.metadata_locks l JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id" \
     " WHERE l.lock_status = 'GRANTED' AND t.type = 'FOREGROUND' AND t.processlist_user IS NOT NULL"                  \
-    " AND t.processlist_id <> CONNECTION_ID() AND t.processlist_user NOT IN (%s, '" ACCOUNT_RESYNC "', '" ACCOUNT_READER  \
-    "', '" ACCOUNT_REBUILD "')"                                                                                      \
+    " AND t.processlist_id <> CONNECTION_ID() AND t.processlist_user NOT IN (%s, '" ACCOUNT_RESYNC                   \
+    "', '" ACCOUNT_READER "', '" ACCOUNT_REBUILD                                                                     \
+    "')"                                                                                                             \
     " AND COALESCE(l.object_schema, '') NOT IN ('performance_schema', 'information_schema')"                         \
     " AND l.object_type NOT IN ('USER LEVEL LOCK', 'LOCKING SERVICE', 'ACL CACHE')"                                  \
     " GROUP BY t.processlist_id, t.processlist_user, t.processlist_host"
@@ -199,8 +201,7 @@ bool obstacles_put_back(struct peer *recipient, const struct obstacles *obstacle
             return false;
         }
     }
-    (void)(step_relock(recipient) &&
-           (text_equal(obstacles->was_offline, "1") || step_let_clients_in(recipient)));
+    (void)(step_relock(recipient) && (text_equal(obstacles->was_offline, "1") || step_let_clients_in(recipient)));
     return false;
 }
 
@@ -232,8 +233,10 @@ bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reade
 static bool drop_made(struct peer *recipient) {
     AUTO_TEXT char *table = NULL;
     AUTO_ROWS struct db_rows *rows = NULL;
-    if (!peer_value(recipient, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '" TRIAL
-                               "' AND table_name = 'made'", &table)) {
+    if (!peer_value(recipient,
+                    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '" TRIAL
+                    "' AND table_name = 'made'",
+                    &table)) {
         return false;
     }
     if (text_equal(table, "0")) {
@@ -278,6 +281,6 @@ bool obstacles_tidy(struct job *job, struct peer *recipient) {
         }
     }
     return drop_made(recipient) && peer_exec(recipient, "DROP DATABASE " TRIAL) &&
-           peer_exec(recipient, "SET SESSION sql_log_bin = ON") &&
-           step_relock(recipient) && step_let_clients_in(recipient);
+           peer_exec(recipient, "SET SESSION sql_log_bin = ON") && step_relock(recipient) &&
+           step_let_clients_in(recipient);
 }

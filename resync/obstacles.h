@@ -20,10 +20,10 @@ struct obstacles {
 void obstacles_done(struct obstacles *obstacles);
 #define AUTO_OBSTACLES __attribute__((cleanup(obstacles_done)))
 
-// Opens the recipient (step_unlock_for_copy), ends the sessions whose locks would be waited for, takes READ ONLY off its
-// schemas, and tries what the rung does first: of a clone, whether each schema can be dropped; of a dump, whether each
-// takes a table; of both, whether each of the donor's can be made. Refuses the rung with a rule of 90 to 93; the node is
-// as it was then, and closed.
+// Opens the recipient (step_unlock_for_copy), ends the sessions whose locks would be waited for, takes READ ONLY off
+// its schemas, and tries what the rung does first: of a clone, whether each schema can be dropped; of a dump, whether
+// each takes a table; of both, whether each of the donor's can be made. Refuses the rung with a rule of 90 to 93; the
+// node is as it was then, and closed.
 bool obstacles_clear(struct job *job, struct peer *recipient, struct peer *reader, enum job_rung rung,
                      struct obstacles *ret);
 // The rung was refused after that: the node becomes what it was. Returns false.

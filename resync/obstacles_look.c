@@ -23,9 +23,9 @@ struct need {
 
 #define USER_SCHEMAS(column) column " NOT IN " NOT_COPIED
 
-#define KEYRING_SQL                                                                                                \
-    "SELECT 'keyring' FROM performance_schema.keyring_component_status WHERE status_key = 'Component_status' AND"  \
-    " status_value = 'Active' UNION ALL SELECT 'keyring' FROM information_schema.plugins WHERE"                    \
+#define KEYRING_SQL                                                                                               \
+    "SELECT 'keyring' FROM performance_schema.keyring_component_status WHERE status_key = 'Component_status' AND" \
+    " status_value = 'Active' UNION ALL SELECT 'keyring' FROM information_schema.plugins WHERE"                   \
     " plugin_type = 'KEYRING' AND plugin_status = 'ACTIVE'"
 
 static const struct need needs[] = {
@@ -155,10 +155,10 @@ static const struct privilege on_donor[] = {
     "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
 
 // Of the account as it logged in, and of the roles that are on; in all schemas is as good as on everything.
-#define PRIVILEGES_SQL                                                                           \
-    "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = " ACCOUNT_SQL \
+#define PRIVILEGES_SQL                                                                                              \
+    "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = " ACCOUNT_SQL                    \
     " OR grantee IN (SELECT CONCAT(QUOTE(role_name), '@', QUOTE(role_host)) FROM information_schema.enabled_roles)" \
-    " UNION ALL SELECT privilege_type FROM information_schema.schema_privileges WHERE table_schema = '%%' AND" \
+    " UNION ALL SELECT privilege_type FROM information_schema.schema_privileges WHERE table_schema = '%%' AND"      \
     " grantee = " ACCOUNT_SQL
 
 static bool condition(struct peer *peer, const char *sql, bool *ret) {

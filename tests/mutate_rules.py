@@ -86,7 +86,8 @@ GUARDS = {
         ("it->applier_errno ? CANDIDATE_BROKEN\n                               : ", ""),
         ("stale(view, i)  ? CANDIDATE_STALE\n                                                 : ", ""),
         ("        any = true;\n        if (!covers_all(view, i)) {\n            continue;\n        }\n", "        any = true;\n"),
-        (": i == view->in->intent                               ? 3\n", "\n"),
+        (": i == view->in->intent           ? 5\n", "\n"),
+        (": view->in->differing & (1u << i) ? (preferred ? 2 : 1)\n", "\n"),
         # who testifies, and to what
         ("if (!it || !assess_up(view, node) || !assess_follows_primary(view, node)) {\n        return WITNESS_NONE;",
          "if (!it || !assess_follows_primary(view, node)) {\n        return WITNESS_NONE;"),

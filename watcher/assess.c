@@ -173,10 +173,11 @@ static void judge_candidates(struct view *view) {
                                : stale(view, i)  ? CANDIDATE_STALE
                                                  : assess_proof(view, i);
         facts->nodes[i].stale = grade == CANDIDATE_STALE;
-        int rank = grade != CANDIDATE_READY                              ? 0
-                   : i == view->in->intent                               ? 3
-                   : text_equal(view->in->names[i], view->in->preferred) ? 2
-                                                                         : 1;
+        bool preferred = text_equal(view->in->names[i], view->in->preferred);
+        int rank = grade != CANDIDATE_READY          ? 0
+                   : i == view->in->intent           ? 5
+                   : view->in->differing & (1u << i) ? (preferred ? 2 : 1)
+                                                     : (preferred ? 4 : 3);
         if (rank > best_rank) {
             best_rank = rank;
             best = grade;

@@ -238,6 +238,7 @@ struct assess_input {
     const char (*names)[NODE_NAME_SIZE];
     int count;
     const char *preferred;  // breaks ties between equal candidates, "" for none
+    unsigned differing;     // bit i: node i is known to differ from the primary; any other candidate comes first
     int intent;             // the node that an unfinished failover was opening, -1
     int acks;               // a commit waits for so many, 0 in async mode
     int64_t sync_ms;        // since when we know that acknowledgements are waited for

@@ -74,6 +74,7 @@ static bool failback_due(const struct watcher *watcher) {
     const struct observation *it = watcher->observations[primary];
     bool known = it && it->epoch >= watcher->state.epoch;  // else the row is gone, and by which rule the reign began
     return known && it->epoch_rule != RULE_ASKED_SWITCHOVER && watcher->facts.nodes[node].steady_ms >= STEADY_MS &&
+           watcher->differs[node].count == 0 &&  // else who is primary now is another way
            watcher->facts.nodes[node].diverged == 0 && !watcher->facts.nodes[node].doubted;
 }
 

@@ -83,6 +83,32 @@ void jobs_adopt(struct watcher *watcher, const struct cluster_state *read) {
     drop_vanished(watcher, read);
 }
 
+void jobs_note_differences(struct watcher *watcher, const struct cluster_state *read) {
+    for (int i = 0; i < watcher->count; i++) {
+        const struct job_state *job = state_job(read, watcher->names[i]), *check = state_check(read, watcher->names[i]);
+        struct known_difference *differs = &watcher->differs[i];
+        bool copied = job && job->phase == JOB_DONE && (job->rung == RUNG_CLONE || job->rung == RUNG_DUMP);
+        // A catch-up or a rewind leaves all other data as they were: what was found before still holds.
+        bool compared = check && check->phase == JOB_DONE && !(copied && check->started_ms < job->ended_ms);
+        *differs = (struct known_difference){0};
+        if (compared && check->differing > 0) {
+            differs->count = check->differing;
+            (void)text_copy(differs->object, sizeof differs->object, check->differences[0].table);
+        } else if (!compared && copied && job->left_out > 0) {
+            differs->count = job->left_out;
+            (void)text_copy(differs->object, sizeof differs->object, job->not_copied[0].object);
+        }
+    }
+}
+
+unsigned jobs_differing(const struct watcher *watcher) {
+    unsigned nodes = 0;
+    for (int i = 0; i < watcher->count; i++) {
+        nodes |= watcher->differs[i].count > 0 ? 1u << i : 0;
+    }
+    return nodes;
+}
+
 static struct job_state new_job(const struct watcher *watcher, int node, enum job_rung method, const char *by,
                                 const char *command_id) {
     struct job_state job = {.epoch = watcher->state.epoch,

@@ -45,6 +45,17 @@ static void prove(struct watcher *watcher, struct act_request *request) {
     }
 }
 
+// Somebody has to serve, and who will is known not to hold just what the primary held.
+static void say_differences(struct watcher *watcher, const struct act_request *request) {
+    const struct known_difference *differs = &watcher->differs[request->target];
+    if ((request->act == ACT_PROMOTE || request->act == ACT_SWITCHOVER) && differs->count > 0) {
+        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->names[request->target], request->rule,
+                     MSG_TARGET_DIFFERS,
+                     KVS(KV("node", watcher->names[request->target]), KVI("count", differs->count),
+                         KV("object", differs->object)));
+    }
+}
+
 static void submit(struct watcher *watcher, const struct decision *decision) {
     int target = target_node(watcher, decision->target);
     const struct observation *it = target >= 0 ? watcher->observations[target] : NULL;
@@ -94,6 +105,7 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
                      KVS(KV("node", watcher->names[target]), KV("by", request.by), KV("why", watcher->asked.why),
                          KV("id", request.command_id)));
     }
+    say_differences(watcher, &request);
     prove(watcher, &request);
     watcher->asked = (struct asked){0};  // answered when the outcome comes
     actor_submit(watcher->actor, &request);

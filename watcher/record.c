@@ -168,6 +168,7 @@ char *record_state(const struct cluster_state *state, unsigned flags, const stru
     json_object_set_new(it, "sync_rests", json_boolean(rest->sync_rests));
     json_object_set_new(it, "leaving", json_boolean(rest->leaving));
     json_object_set_new(it, "asks", json_boolean(rest->asks));
+    json_object_set_new(it, "differing", json_integer(rest->differing));
     json_object_set_new(it, "flags", names);
     json_object_set_new(it, "jobs", jobs);
     json_object_set_new(line, "t", json_integer(now_ms));
@@ -195,6 +196,7 @@ uint64_t record_state_sum(const struct cluster_state *state, unsigned flags, con
     sum = add_bytes(sum, &state->epoch, sizeof state->epoch);
     sum = add_bytes(sum, &state->sync_epoch, sizeof state->sync_epoch);
     sum = add_bytes(sum, &rest->sync_ms, sizeof rest->sync_ms);
+    sum = add_bytes(sum, &rest->differing, sizeof rest->differing);
     sum = add_bytes(sum, (bool[]){rest->sync_rests, rest->leaving, rest->asks}, 3 * sizeof(bool));
     sum = add_text(add_text(add_text(sum, state->primary), state->primary_uuid), rest->intent);
     for (size_t i = 0; i < state->job_count; i++) {
@@ -282,6 +284,7 @@ bool record_parse_state(const json_t *line, struct cluster_state *state, unsigne
         !doc_get_i64(it, "sync_epoch", 0, INT64_MAX, &sync_epoch, err) ||
         !doc_get_i64(it, "sync_ms", 0, INT64_MAX, &rest->sync_ms, err) ||
         !doc_get_bool(it, "sync_rests", &rest->sync_rests, err) || !doc_get_bool(it, "leaving", &rest->leaving, err) ||
+        !doc_get_i64(it, "differing", 0, (1 << NODE_MAX) - 1, &rest->differing, err) ||
         !doc_get_bool(it, "asks", &rest->asks, err)) {
         return false;
     }

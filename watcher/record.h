@@ -17,6 +17,7 @@ struct record_rest {
     char intent[NODE_NAME_SIZE];  // node of an unfinished failover, "" if none
     int64_t sync_ms;              // lossless: as in struct assess_input
     bool sync_rests, leaving, asks;
+    int64_t differing;  // as in struct assess_input
 };
 
 // acks: of a commit, that are waited for; 0: async mode.

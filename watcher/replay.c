@@ -154,6 +154,7 @@ static void decide(struct replay *replay) {
                                        .names = (const char (*)[NODE_NAME_SIZE])replay->names,
                                        .count = replay->count,
                                        .preferred = replay->preferred,
+                                       .differing = (unsigned)replay->rest.differing,
                                        .intent = node_of(replay, replay->rest.intent),
                                        .acks = replay->acks,
                                        .sync_ms = replay->rest.sync_ms,

@@ -91,6 +91,7 @@ static void take_read(struct watcher *watcher) {
     if (!publish_take_read(watcher->publish, &read)) {
         return;
     }
+    jobs_note_differences(watcher, &read);
     if (!watcher->record_read || !watcher->leads) {
         if (!watcher->record_read || read.epoch >= watcher->state.epoch) {
             adopt_state(watcher, &read);
@@ -244,6 +245,7 @@ struct assess_input watcher_input(const struct watcher *watcher) {
                                        .names = (const char (*)[NODE_NAME_SIZE])watcher->names,
                                        .count = watcher->count,
                                        .preferred = watcher->settings->preferred,
+                                       .differing = jobs_differing(watcher),
                                        .intent = failover_unfinished(watcher) ? watcher->intent_target : -1,
                                        .leaving = watcher->leaving,
                                        .acks = settings_acks(watcher->settings),
@@ -276,7 +278,8 @@ static void decide(struct watcher *watcher) {
                                  .preferred = input.preferred,
                                  .silent_ms = input.silent_ms,
                                  .acks = input.acks,
-                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving, .asks = input.asks},
+                                 .rest = {.sync_ms = input.sync_ms, .sync_rests = input.sync_rests, .leaving = input.leaving, .asks = input.asks,
+                                          .differing = input.differing},
                                  .observations = watcher->observations,
                                  .state = &watcher->state,
                                  .flags = flags};

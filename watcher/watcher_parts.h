@@ -20,6 +20,12 @@ struct asked {
     char why[NODE_WHY_SIZE];  // what is accepted with force
 };
 
+// A comparison found it, or a dump could not carry it over.
+struct known_difference {
+    uint64_t count;    // 0: none is known
+    char object[160];  // the first
+};
+
 struct watcher {
     const struct settings *settings;
     struct loop *loop;
@@ -76,6 +82,7 @@ struct watcher {
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
+    struct known_difference differs[NODE_MAX];  // by the last copy or comparison
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
     bool was_away[NODE_MAX];  // since it streamed last
@@ -139,6 +146,9 @@ void judge_finished(struct watcher *watcher, const struct act_outcome *outcome);
 // jobs.c. Takes over what the hash says of them.
 void jobs_adopt(struct watcher *watcher, const struct cluster_state *read);
 bool jobs_may_queue(const struct watcher *watcher, int node);  // not so soon after one that failed
+// What the newest copy or comparison of each node says: it differs from the primary, or it does not.
+void jobs_note_differences(struct watcher *watcher, const struct cluster_state *read);
+unsigned jobs_differing(const struct watcher *watcher);        // a bit for each node
 void jobs_node_is_back(struct watcher *watcher, int node);     // somebody may have mended what was in the way
 // Queues a resync job for the node; the watcher itself asks when by is "watcher".
 void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id);

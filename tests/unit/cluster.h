@@ -28,6 +28,7 @@ struct cluster {
     int acks;  // lossless mode: so many acknowledgements are waited for
     int64_t sync_ms;
     bool sync_rests, leaving, asks;
+    unsigned differing;
     uint64_t serial;
 };
 
@@ -114,6 +115,7 @@ static inline struct facts cluster_judge(struct cluster *it) {
                                        .acks = it->acks,
                                        .sync_ms = it->sync_ms,
                                        .asks = it->asks,
+                                       .differing = it->differing,
                                        .sync_rests = it->sync_rests,
                                        .leaving = it->leaving};
     return assess(&it->memory, &input);

@@ -251,6 +251,24 @@ static void the_preferred_breaks_ties_only(void **state) {
     assert_candidate(&it, CANDIDATE_READY, NODE_C);  // it holds more
 }
 
+static void one_that_differs_comes_after_all_others(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = cluster_of(3);
+    a_dies(&it);
+    it.differing = 1u << NODE_B;
+    assert_candidate(&it, CANDIDATE_READY, NODE_C);
+    it.preferred = "b";
+    assert_candidate(&it, CANDIDATE_READY, NODE_C);
+    it.differing = 1u << NODE_B | 1u << NODE_C;
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.differing = 1u << NODE_B;
+    it.intent = NODE_B;  // half of it is done
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);
+    it.intent = -1;
+    (void)cluster_see(&it, NODE_C, PROBE_TIMEOUT);
+    assert_candidate(&it, CANDIDATE_READY, NODE_B);  // rather than nobody
+}
+
 static void an_unfinished_failover_goes_on_with_its_node(void **state) {
     (void)state;
     AUTO_CLUSTER struct cluster it = cluster_of(3);
@@ -336,6 +354,7 @@ int main(void) {
         cmocka_unit_test(who_never_heard_of_the_reign_is_stale),
         cmocka_unit_test(one_with_other_transactions_vetoes_nobody),
         cmocka_unit_test(the_preferred_breaks_ties_only),
+        cmocka_unit_test(one_that_differs_comes_after_all_others),
         cmocka_unit_test(an_unfinished_failover_goes_on_with_its_node),
         cmocka_unit_test(an_election_waits_for_every_node),
     };

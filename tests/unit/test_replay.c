@@ -81,7 +81,7 @@ static void the_state_goes_there_and_back(void **state) {
     was.jobs[0].phase = JOB_RUNNING;
     was.jobs[1].phase = JOB_DONE;
     was.sync_epoch = 7;
-    struct record_rest rest = {.intent = "b", .sync_ms = 1234, .sync_rests = true, .leaving = true};
+    struct record_rest rest = {.intent = "b", .sync_ms = 1234, .sync_rests = true, .leaving = true, .differing = 2};
     AUTO_TEXT char *line = record_state(&was, FLAG_LEADER | FLAG_LIMIT | FLAG_SETTLED, &rest, 9);
     AUTO_DOC json_t *json = json_loads(line, 0, NULL);
     struct cluster_state now = {0};
@@ -89,7 +89,7 @@ static void the_state_goes_there_and_back(void **state) {
     struct record_rest back = {0};
     assert_true(record_parse_state(json, &now, &flags, &back, NULL));
     assert_int_equal(now.sync_epoch, 7);
-    assert_true(back.sync_ms == 1234 && back.sync_rests && back.leaving);
+    assert_true(back.sync_ms == 1234 && back.sync_rests && back.leaving && back.differing == 2);
     assert_int_equal(now.epoch, 7);
     assert_string_equal(now.primary, "a");
     assert_int_equal(now.job_count, 1);
@@ -118,7 +118,7 @@ static void the_sum_changes_with_what_the_state_tells(void **state) {
         assert_true(record_state_sum(&other[i], FLAG_LEADER, &rest) != sum);
     }
     assert_true(record_state_sum(&was, FLAG_LEADER | FLAG_LIMIT, &rest) != sum);
-    struct record_rest rests[] = {{.intent = "b"}, {.sync_ms = 1}, {.sync_rests = true}, {.leaving = true}};
+    struct record_rest rests[] = {{.intent = "b"}, {.sync_ms = 1}, {.sync_rests = true}, {.leaving = true}, {.differing = 1}};
     for (size_t i = 0; i < COUNT_OF(rests); i++) {
         assert_true(record_state_sum(&was, FLAG_LEADER, &rests[i]) != sum);
     }

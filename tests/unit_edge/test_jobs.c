@@ -84,11 +84,45 @@ static void a_restart_does_not_hurry_what_may_pass_by_itself(void **state) {
     free(watcher);
 }
 
+// Bits of the nodes that are known to differ, for a copy that ended at `copied_s` and a comparison that began at
+// `compared_s` (0: there was none).
+static unsigned differing(enum job_rung rung, unsigned left_out, int64_t copied_s, unsigned differences,
+                          int64_t compared_s) {
+    struct watcher *watcher = mem_zero(1, sizeof *watcher);
+    begin(watcher);
+    struct cluster_state *read = mem_zero(1, sizeof *read);
+    read->job_count = copied_s > 0;
+    read->jobs[0] =
+        (struct job_state){.phase = JOB_DONE, .rung = rung, .left_out = left_out, .ended_ms = copied_s * SECOND_MS};
+    (void)text_copy(read->jobs[0].node, NODE_NAME_SIZE, "b");
+    read->check_count = compared_s > 0;
+    read->checks[0] =
+        (struct job_state){.phase = JOB_DONE, .differing = differences, .started_ms = compared_s * SECOND_MS};
+    (void)text_copy(read->checks[0].node, NODE_NAME_SIZE, "b");
+    jobs_note_differences(watcher, read);
+    unsigned nodes = jobs_differing(watcher);
+    free(read);
+    free(watcher);
+    return nodes;
+}
+
+static void the_newest_copy_or_comparison_says_whether_a_node_differs(void **state) {
+    (void)state;
+    assert_int_equal(differing(RUNG_DUMP, 0, 0, 0, 0), 0);
+    assert_int_equal(differing(RUNG_DUMP, 0, 0, 2, 5), 1);     // compared
+    assert_int_equal(differing(RUNG_DUMP, 0, 6, 2, 5), 0);     // ... and copied since
+    assert_int_equal(differing(RUNG_CATCHUP, 0, 6, 2, 5), 1);  // which a catch-up does not mend
+    assert_int_equal(differing(RUNG_DUMP, 1, 6, 0, 0), 1);     // something was left out
+    assert_int_equal(differing(RUNG_DUMP, 1, 6, 0, 5), 1);
+    assert_int_equal(differing(RUNG_DUMP, 1, 6, 0, 7), 0);  // ... but all was found alike since
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pauses_grow_longer_where_trying_again_mends_nothing),
         cmocka_unit_test(a_change_ends_the_pause),
         cmocka_unit_test(a_restart_does_not_hurry_what_may_pass_by_itself),
+        cmocka_unit_test(the_newest_copy_or_comparison_says_whether_a_node_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
