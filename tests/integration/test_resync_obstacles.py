@@ -253,6 +253,7 @@ def test_an_engine_that_the_node_has_switched_off(fresh):
     lab = fresh
     lab.make_node(lab.b, "--disabled-storage-engines=MyISAM,ARCHIVE")
     lab.wait_ready(lab.b)
+    lab.open_primary()
     lab.resync()
     lab.sql(lab.b, "STOP REPLICA")
     lab.sql(lab.a, "CREATE TABLE appdb.old (i INT PRIMARY KEY) ENGINE = MyISAM")
