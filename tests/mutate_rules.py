@@ -244,9 +244,9 @@ GUARDS = {
         ("if (!it || view->in->state->epoch == 0) {", "if (!it) {"),
         ("        memory->rows = ROWS_NONE;\n", ""),
         ("if (it->rows_new || unread) {", "if (true) {"),
-        ("surely && memory->rows == ROWS_LOST && alone(view, it)", "memory->rows == ROWS_LOST && alone(view, it)"),
+        ("after && memory->rows == ROWS_LOST && alone(view, it)", "memory->rows == ROWS_LOST && alone(view, it)"),
         ("view->facts.rows = !surely", "view->facts.rows = false"),
-        ("memory->rows_alone |= surely", "memory->rows_alone = surely"),
+        ("memory->rows_alone |= after", "memory->rows_alone = after"),
     ],
     "watcher/flags.c": [
         ("return count >= watcher->settings->failover_limit && newest_ms", "return newest_ms"),

@@ -65,7 +65,10 @@ void assess_rows(struct view *view) {
                           : memory->rows == ROWS_UNREAD ? UNREAD_PATIENCE_MS
                                                         : ROWS_PATIENCE_MS;
     bool surely = memory->rows_last_ms - memory->rows_ms >= patience_ms;
-    memory->rows_alone |= surely && memory->rows == ROWS_LOST && alone(view, it);
+    // A replica reads its row once a second: what it shows counts from the first look at the primary that began after
+    // the loss, for in the look that found the loss the set of GTIDs may have been read before it.
+    bool after = it->began_ms > memory->rows_ms;
+    memory->rows_alone |= after && memory->rows == ROWS_LOST && alone(view, it);
     view->facts.rows = !surely                                          ? ROWS_NONE
                        : memory->rows == ROWS_LOST && memory->rows_alone ? ROWS_ALONE
                                                                         : memory->rows;
