@@ -1,32 +1,12 @@
 """`make up`, `make down`, `make clean` as scripts: in a copy of the checkout, on the tests' own project and volumes."""
-import os
-import shutil
 import time
 
-import pytest
-
 from lib import engine
-from lib.cluster import A, B, CONTAINERS, PROJECT
-from lib.run import BUILD, ROOT, sh, sh_result, wait_until
+from lib.checkout import as_root
+from lib.cluster import A, B, CONTAINERS
+from lib.run import sh, sh_result, wait_until
 
 VOLUMES = [f"relevo-test-{name}" for name in ("mysql-primary", "mysql-replica", "redis", "rescued")]
-
-
-@pytest.fixture
-def checkout(bare_cluster):
-    """(folder, run): run starts a script of it as a person's shell would, and returns exit code and output."""
-    folder = BUILD / "test/checkout"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", ".env", "__pycache__"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RELEVO_")}
-    environment |= {name: bare_cluster.env[name] for name in ("MYSQL_IMAGE", "REDIS_IMAGE", "BASE_IMAGE")}
-    environment |= {"COMPOSE_FILE": "docker-compose.yml:tests/e2e/override.yml", "COMPOSE_PROJECT_NAME": PROJECT}
-
-    def run(script, *words, **more):
-        return sh_result("bash", folder / "compose" / script, *words, timeout=300, stdin="", env=environment | more)
-    yield folder, run
-    run("down.sh", "--volumes", YES="1")
-    shutil.rmtree(folder)
 
 
 # Accounts as the version before the split made them, on a server that knows no other.
@@ -36,10 +16,6 @@ GRANT ALL ON *.* TO relevo@'%' WITH GRANT OPTION;
 SET GLOBAL super_read_only = {closed};
 """
 NEWER = ("RELEVO_RESYNC_PASSWORD", "RELEVO_EVENTS_PASSWORD")
-
-
-def as_root(node, statements):
-    return sh("docker", "exec", "-i", node, "sh", "-c", 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mysql -uroot -N --raw', stdin=statements)
 
 
 def test_a_cluster_of_an_older_version_gets_the_newer_accounts(checkout):
