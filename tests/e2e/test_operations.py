@@ -1,5 +1,4 @@
 """docs/operations.md, as it is written: each recipe on a cluster that `make up` made, with a table that must live through all."""
-import os
 import re
 
 import pytest
@@ -20,8 +19,6 @@ def shell(checkout):
     code, said = run("up.sh")
     assert code == 0, said
     as_root(A, "CREATE TABLE appdb.kept (id INT PRIMARY KEY); INSERT INTO appdb.kept VALUES (1);")
-    with (folder / ".env").open("a") as env:
-        env.write(f"MYSQL_IMAGE={os.environ['MYSQL_IMAGE']}\n")
     script = folder / "recipe.sh"
 
     def carry_out(block, **more):
