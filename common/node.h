@@ -8,7 +8,7 @@
 #define NODE_NAME_SIZE 64  // a host name label
 #define NODE_HOST_SIZE 256 // a host name with dots, or a numeric address
 #define NODE_UUID_SIZE 37
-#define NODE_WHY_SIZE 320
+#define NODE_WHY_SIZE 640  // a sentence, and the statement that mends what it tells
 
 // The schema whose existence on a node says that a resync began to change its data and did not finish. resync puts it
 // there and takes it away; the watcher promotes nobody who has it.

@@ -115,6 +115,23 @@ static bool look_at_settings(struct db_session *session, struct lacks *lacks, st
     return true;
 }
 
+// A session with a read lock on the whole server, which would hold up a promotion. Not one of our own, as a dump has it.
+static bool look_at_locks(struct db_session *session, struct lacks *lacks, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_query(session, ASK_MS,
+                  "SELECT t.PROCESSLIST_ID, CONCAT(t.PROCESSLIST_USER, '@', COALESCE(t.PROCESSLIST_HOST, ''))"
+                  " FROM performance_schema.metadata_locks h JOIN performance_schema.threads t"
+                  " ON t.THREAD_ID = h.OWNER_THREAD_ID WHERE h.OBJECT_TYPE = 'GLOBAL' AND h.LOCK_TYPE = 'SHARED'"
+                  " AND h.LOCK_STATUS = 'GRANTED' AND t.PROCESSLIST_USER NOT LIKE 'relevo%' LIMIT 1",
+                  &rows, err)) {
+        return false;
+    }
+    if (db_rows_count(rows) > 0) {
+        needs_unheld(db_cell(rows, 0, 0, NULL), db_cell(rows, 0, 1, NULL), lacks);
+    }
+    return true;
+}
+
 // False: something cannot be told, and what was found before stays.
 static bool look(const struct inspect *inspect, int node, struct lacks *ret) {
     const struct settings *settings = inspect->settings;
@@ -126,7 +143,8 @@ static bool look(const struct inspect *inspect, int node, struct lacks *ret) {
     if (!log_in(inspect, node, settings->control_user, settings->control_password, &session, &err)) {
         return false;
     }
-    bool read = session && read_grants(session, &rows, &grants, &err) && look_at_settings(session, ret, &err);
+    bool read = session && read_grants(session, &rows, &grants, &err) && look_at_settings(session, ret, &err) &&
+                look_at_locks(session, ret, &err);
     if (read) {
         needs_grants(grants.lines, grants.count, grants.account, ret);
     } else if (!session || err.kind == ERR_FAILED || err.kind == ERR_DENIED) {

@@ -237,3 +237,11 @@ void needs_setting(const char *name, const char *found, const char *wanted, enum
     (void)text_format(text, sizeof text, "%s=%s", name, wanted);
     append(lack->mend, sizeof lack->mend, ", ", text);
 }
+
+void needs_unheld(const char *id, const char *account, struct lacks *lacks) {
+    struct lack *lack = &lacks->of[LACK_UNHELD];
+    lack->lacks = true;
+    (void)text_copy(lack->account, sizeof lack->account, account);
+    (void)text_copy(lack->what, sizeof lack->what, id);
+    (void)text_format(lack->mend, sizeof lack->mend, "KILL %s;", id);
+}

@@ -30,7 +30,8 @@
     X(LACK_REPL, MSG_LACK_REPL, false)            /* nobody could log in to follow it */      \
     X(LACK_PFS, MSG_LACK_PFS, false)              /* performance_schema is off */             \
     X(LACK_CLONE, MSG_LACK_CLONE, false)          /* nobody could be copied from it */        \
-    X(LACK_CLONE_PLUGIN, MSG_LACK_SETTING, false) /* ... or into it */
+    X(LACK_CLONE_PLUGIN, MSG_LACK_SETTING, false) /* ... or into it */                   \
+    X(LACK_UNHELD, MSG_LACK_UNHELD, false)        /* somebody's read lock holds it up */
 
 enum lack_kind {
 #define X(id, msg, unable) id,
@@ -69,3 +70,6 @@ void needs_login(const char *user, int error_number, const char *error, const ch
 
 // A setting of the server that must be wanted, and is found.
 void needs_setting(const char *name, const char *found, const char *wanted, enum lack_kind kind, struct lacks *lacks);
+
+// Session id of that account holds a read lock on the whole server.
+void needs_unheld(const char *id, const char *account, struct lacks *lacks);
