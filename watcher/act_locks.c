@@ -1,6 +1,6 @@
-// Who holds up a promotion on the node that is to take over: a session with FLUSH TABLES WITH READ LOCK, LOCK TABLES, LOCK
-// INSTANCE FOR BACKUP, or a row that the applier wants. Such a session is ended once it has held up the promotion for
-// RELEVO_LOCK_GRACE_MS: a backup can be repeated, clients without a primary cannot wait for it.
+// Who holds up a promotion on the node that is to take over: a session with FLUSH TABLES WITH READ LOCK, LOCK TABLES,
+// LOCK INSTANCE FOR BACKUP, or a row that the applier wants. Such a session is ended once it has held up the promotion
+// for RELEVO_LOCK_GRACE_MS: a backup can be repeated, clients without a primary cannot wait for it.
 #include "watcher/act_steps.h"
 
 #include <string.h>
@@ -18,11 +18,12 @@ enum {
 
 #define APPLIERS "(SELECT THREAD_ID FROM performance_schema.threads WHERE NAME LIKE 'thread/sql/replica%')"
 // Kinds of a metadata lock that do not exclude each other.
-#define MILD "('INTENTION_EXCLUSIVE', 'SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_WRITE', 'SHARED_WRITE_LOW_PRIO')"
+#define MILD \
+    "('INTENTION_EXCLUSIVE', 'SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_WRITE', 'SHARED_WRITE_LOW_PRIO')"
 // Not the statement: there may be a password in it.
 #define COLUMNS "t.PROCESSLIST_ID, CONCAT(t.PROCESSLIST_USER, '@', COALESCE(t.PROCESSLIST_HOST, ''))"
-#define SOMEBODY                                                                                                        \
-    "t.PROCESSLIST_ID <> CONNECTION_ID() AND t.PROCESSLIST_USER <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"             \
+#define SOMEBODY                                                                                            \
+    "t.PROCESSLIST_ID <> CONNECTION_ID() AND t.PROCESSLIST_USER <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)" \
     " AND t.PROCESSLIST_USER NOT IN ('system user', 'event_scheduler')"
 
 // The row of a reign waits for a global read lock, and for what somebody holds on Relevo's tables; the applier for
@@ -65,7 +66,8 @@ static void end_all(struct db_session *session, const struct db_rows *rows, char
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         const char *id = db_cell(rows, i, 0, NULL);
         struct err err = {0};
-        if (text_equal(id, last) || (!db_execf(session, LOOK_MS, &err, "KILL %s", id) && err.number != NO_SUCH_THREAD)) {
+        if (text_equal(id, last) ||
+            (!db_execf(session, LOOK_MS, &err, "KILL %s", id) && err.number != NO_SUCH_THREAD)) {
             continue;
         }
         last = id;
@@ -76,8 +78,8 @@ static void end_all(struct db_session *session, const struct db_rows *rows, char
     }
 }
 
-void step_end_holders(const struct act_context *context, int node, struct db_session *session, struct standstill *stands,
-                      struct act_outcome *outcome) {
+void step_end_holders(const struct act_context *context, int node, struct db_session *session,
+                      struct standstill *stands, struct act_outcome *outcome) {
     AUTO_ROWS struct db_rows *rows = NULL;
     struct err ignored = {0};  // whoever waits says what it waited for in vain
     if (!db_query(session, LOOK_MS, holders_sql, &rows, &ignored) || db_rows_count(rows) == 0) {
@@ -114,4 +116,31 @@ bool step_reign_unheld(const struct act_context *context, const struct act_reque
         step_end_holders(context, request->target, session, &stands, outcome);
     }
     return outcome->reign != REIGN_NOT_BEGUN;
+}
+
+// Whose statement keeps the node from closing: one that KILL does not reach may run for hours (a spatial function of a
+// huge geometry).
+static const char writers_sql[] =
+    "SELECT " COLUMNS
+    ", t.PROCESSLIST_COMMAND FROM performance_schema.metadata_locks h JOIN performance_schema.threads t"
+    " ON t.THREAD_ID = h.OWNER_THREAD_ID WHERE " SOMEBODY
+    " AND h.LOCK_STATUS = 'GRANTED' AND h.OBJECT_TYPE IN ('GLOBAL', 'COMMIT') AND h.LOCK_TYPE = 'INTENTION_EXCLUSIVE' "
+    "LIMIT 1";
+
+void step_name_writer(struct db_session *session, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    struct err ignored = {0};
+    if (db_alive(session) && db_query(session, LOOK_MS, writers_sql, &rows, &ignored) && db_rows_count(rows) > 0) {
+        char who[WHO_SIZE];
+        name_holder(rows, 0, who, sizeof who);
+        (void)err_wrap(err, "session %s does not end", who);
+    }
+}
+
+bool step_shut_out(const struct act_context *context, int node, const char *uuid, uint64_t epoch, struct err *err) {
+    AUTO_SESSION struct db_session *session = NULL;
+    return step_open(context, node, uuid, &session, err) &&
+           db_exec(session, LOOK_MS, "SET SESSION lock_wait_timeout = 1", err) && step_license(session, err) &&
+           step_no_newer_reign(session, epoch, err) &&
+           db_exec(session, LOOK_MS, "SET GLOBAL offline_mode = IF(" LICENSED_SQL ", 1, @@GLOBAL.offline_mode)", err);
 }

@@ -3,6 +3,7 @@
 #include "watcher/act_steps.h"
 
 #include "common/clock.h"
+#include "common/text.h"
 
 // The recorded primary may have come back with less than it had (rule 169).
 static bool lost_nothing(const struct act_context *context, const struct act_request *request,
@@ -46,6 +47,13 @@ void act_fence(const struct act_context *context, const struct act_request *requ
                   (lossless ? step_fence_waiting(context, request, session, &outcome->err)
                             : step_fence(context, request->target, request->target_uuid, request->old_epoch, session,
                                          &outcome->err));
+    // Two nodes that take writes are worse than one that nobody can reach.
+    if (!outcome->ok && session && (outcome->err.kind == ERR_BUSY || outcome->err.kind == ERR_TIMEOUT)) {
+        struct err why = {0};
+        bool out = step_shut_out(context, request->target, request->target_uuid, request->old_epoch, &why);
+        (void)text_format(outcome->note, sizeof outcome->note, "%s",
+                          out ? "its clients are turned away meanwhile (offline_mode)" : why.text);
+    }
 }
 
 void act_restore(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

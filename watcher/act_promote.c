@@ -82,8 +82,7 @@ static bool drained(const struct act_context *context, struct db_session *sessio
 static bool may_open(const struct act_context *context, const struct act_request *request, struct db_session *session,
                      struct err *err) {
     (void)session;
-    return step_old_is_away(context, request, err) &&
-           step_others_closed(context, request->target, request->old, err);
+    return step_old_is_away(context, request, err) && step_others_closed(context, request->target, request->old, err);
 }
 
 void act_promote(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
@@ -104,8 +103,8 @@ void act_promote(const struct act_context *context, const struct act_request *re
                  step_timed(outcome, "drain", &since_ms, drained(context, session, request, outcome)) &&
                  step_go_alone(context, request, session, err);
     // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
-    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then, though
-    // a receiver that hangs in an attempt to connect makes that take seconds.
+    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then,
+    // though a receiver that hangs in an attempt to connect makes that take seconds.
     bool source_later = !request->forced;
     if (!ready || !step_reign_unheld(context, request, session, may_open, source_later, outcome)) {
         restart_receivers(context, request, &others, &session);

@@ -87,6 +87,7 @@ bool step_fence(const struct act_context *context, int node, const char *uuid, u
             break;
         }
         if (err->number != MYSQL_LOCK_WAIT || attempt == FENCE_ATTEMPTS) {
+            step_name_writer(session, err);
             return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
         }
         if (!step_end_sessions(context, node, uuid, err)) {
@@ -312,7 +313,8 @@ bool step_old_is_away(const struct act_context *context, const struct act_reques
     AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)request->old);
     // When that look ended proves nothing: a frozen watcher ends it when it thaws.
     if (newest && clock_mono_ms() - newest->began_ms > asked_within_ms(context->settings)) {
-        return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen", name);
+        return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen",
+                       name);
     }
     // A server that answers and does not let us look lives, and may take the writes of others. One that restarted is
     // closed. (Of a promotion that goes on the uuid that is recorded is the target's own.)

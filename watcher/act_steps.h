@@ -55,9 +55,9 @@ enum { LICENCE_MS = 2500 };
 // time, which goes back in autumn.
 bool step_license(struct db_session *session, struct err *err);
 
-// Writes the row of the reign that goes on, which somebody removed, on its open primary, with the tables if they are gone.
-// The binlog carries both to the replicas. Refused by the node itself if it is closed, knows of that reign or a newer one,
-// follows another node, or the licence ran out.
+// Writes the row of the reign that goes on, which somebody removed, on its open primary, with the tables if they are
+// gone. The binlog carries both to the replicas. Refused by the node itself if it is closed, knows of that reign or a
+// newer one, follows another node, or the licence ran out.
 bool step_restore_reign(const struct act_context *context, struct db_session *session,
                         const struct act_request *request, struct err *err);
 
@@ -81,14 +81,19 @@ enum { LOCK_WAIT_ERROR = 1205 };
 
 // What the action waits for on that node stands still: names in the log who holds it up, and ends those sessions once
 // it has stood still for RELEVO_LOCK_GRACE_MS (outcome->ended). Whoever called tries again.
-void step_end_holders(const struct act_context *context, int node, struct db_session *session, struct standstill *stands,
-                      struct act_outcome *outcome);
+void step_end_holders(const struct act_context *context, int node, struct db_session *session,
+                      struct standstill *stands, struct act_outcome *outcome);
 // step_reign() again and again while somebody's lock holds up the row of the reign, which waits for a second each time.
 // Each try is licensed anew, and may() looks anew at whether the node may be opened. False: it was not opened.
 typedef bool step_may(const struct act_context *context, const struct act_request *request, struct db_session *session,
                       struct err *err);
 bool step_reign_unheld(const struct act_context *context, const struct act_request *request, struct db_session *session,
                        step_may *may, bool source_later, struct act_outcome *outcome);
+void step_name_writer(struct db_session *session, struct err *err);  // ... who keeps the node from closing
+
+// offline_mode=ON, which waits for no statement: clients are turned away, and what runs can commit nothing more. For a
+// node that must not take writes and does not close. Its next opening, or the end of its resync, lets clients in.
+bool step_shut_out(const struct act_context *context, int node, const char *uuid, uint64_t epoch, struct err *err);
 void step_name_holder(struct db_session *session, struct err *err);  // adds to *err who holds it up, if anybody does
 
 // Applies what was received, as long as there is progress; ends the sessions that hold it up. Fails when the applier is

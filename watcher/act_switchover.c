@@ -68,8 +68,7 @@ static bool hand_over(const struct act_context *context, const struct act_reques
     AUTO_TEXT char *gtids = NULL;
     if (!db_value(old, STATEMENT_WITHIN_MS, "SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')", &gtids,
                   &outcome->err) ||
-        !caught_up(target, gtids ? gtids : "", &outcome->err) ||
-        !step_license(target, &outcome->err) ||
+        !caught_up(target, gtids ? gtids : "", &outcome->err) || !step_license(target, &outcome->err) ||
         !step_others_closed(context, request->target, request->old, &outcome->err) ||
         !stayed_closed(old, context->settings->nodes[request->old].name, &outcome->err)) {
         return false;

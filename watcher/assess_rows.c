@@ -1,6 +1,6 @@
-// Does the open primary still have the row of its reign? A user may empty Relevo's tables, drop them, or restore old ones
-// from a backup; what that does to the primary it does to its replicas too, and a replica without that row is promoted by
-// nobody (rule 208). So the row is looked after while the primary lives (rules 521, 523).
+// Does the open primary still have the row of its reign? A user may empty Relevo's tables, drop them, or restore old
+// ones from a backup; what that does to the primary it does to its replicas too, and a replica without that row is
+// promoted by nobody (rule 208). So the row is looked after while the primary lives (rules 521, 523).
 #include "watcher/assess_parts.h"
 
 #include "common/text.h"
@@ -69,7 +69,7 @@ void assess_rows(struct view *view) {
     // the loss, for in the look that found the loss the set of GTIDs may have been read before it.
     bool after = it->began_ms > memory->rows_ms;
     memory->rows_alone |= after && memory->rows == ROWS_LOST && alone(view, it);
-    view->facts.rows = !surely                                          ? ROWS_NONE
+    view->facts.rows = !surely                                           ? ROWS_NONE
                        : memory->rows == ROWS_LOST && memory->rows_alone ? ROWS_ALONE
-                                                                        : memory->rows;
+                                                                         : memory->rows;
 }

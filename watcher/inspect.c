@@ -43,7 +43,8 @@ static bool log_in(const struct inspect *inspect, int node, const char *user, co
         .address = *numeric ? numeric : address->name, .port = address->port, .user = user, .password = password};
     enum probe_outcome outcome = db_open(&login, CONNECT_MS, ret, err);
     // One that is offline turns away everybody but us: that is no fault of the account.
-    bool by_server = err->kind == ERR_FAILED && err->number != OFFLINE && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
+    bool by_server =
+        err->kind == ERR_FAILED && err->number != OFFLINE && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
     return outcome == PROBE_OK || outcome == PROBE_DENIED || by_server;
 }
 
@@ -93,29 +94,29 @@ static bool look_at_settings(struct db_session *session, struct lacks *lacks, st
         const char *name, *wanted;
         enum lack_kind kind;
     } settings[] = {
-        {"performance_schema", "1", LACK_PFS},
-        {"gtid_mode", "ON", LACK_GTIDS},
-        {"enforce_gtid_consistency", "ON", LACK_GTIDS},
-        {"log_bin", "1", LACK_BINLOG},
-        {"log_replica_updates", "1", LACK_BINLOG},
-        {"binlog_row_image", "FULL", LACK_BINLOG},
+        {"performance_schema", "1", LACK_PFS},          {"gtid_mode", "ON", LACK_GTIDS},
+        {"enforce_gtid_consistency", "ON", LACK_GTIDS}, {"log_bin", "1", LACK_BINLOG},
+        {"log_replica_updates", "1", LACK_BINLOG},      {"binlog_row_image", "FULL", LACK_BINLOG},
     };
     AUTO_ROWS struct db_rows *rows = NULL;
     if (!db_query(session, ASK_MS,
                   "SELECT @@GLOBAL.performance_schema, @@GLOBAL.gtid_mode, @@GLOBAL.enforce_gtid_consistency,"
                   " @@GLOBAL.log_bin, @@GLOBAL.log_replica_updates, @@GLOBAL.binlog_row_image, IF(EXISTS (SELECT 1 FROM"
-                  " information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'), 'ACTIVE', 'absent')",
+                  " information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'), 'ACTIVE', "
+                  "'absent')",
                   &rows, err)) {
         return false;
     }
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         needs_setting(settings[i].name, db_cell(rows, 0, i, NULL), settings[i].wanted, settings[i].kind, lacks);
     }
-    needs_setting("clone", db_cell(rows, 0, sizeof settings / sizeof *settings, NULL), "ACTIVE", LACK_CLONE_PLUGIN, lacks);
+    needs_setting("clone", db_cell(rows, 0, sizeof settings / sizeof *settings, NULL), "ACTIVE", LACK_CLONE_PLUGIN,
+                  lacks);
     return true;
 }
 
-// A session with a read lock on the whole server, which would hold up a promotion. Not one of our own, as a dump has it.
+// A session with a read lock on the whole server, which would hold up a promotion. Not one of our own, as a dump has
+// it.
 static bool look_at_locks(struct db_session *session, struct lacks *lacks, struct err *err) {
     AUTO_ROWS struct db_rows *rows = NULL;
     if (!db_query(session, ASK_MS,

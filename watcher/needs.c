@@ -214,8 +214,8 @@ void needs_login(const char *user, int error_number, const char *error, const ch
     if (locked) {
         (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' ACCOUNT UNLOCK;", user);
     } else if (expired) {
-        (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>' PASSWORD EXPIRE NEVER;", user,
-                          password);
+        (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>' PASSWORD EXPIRE NEVER;",
+                          user, password);
     } else if (denied) {
         (void)text_format(mend, sizeof lack->mend,
                           "CREATE USER IF NOT EXISTS '%s'@'%%'; ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>';", user, user,

@@ -17,8 +17,8 @@ static void describe_intent(struct watcher *watcher, struct act_request *request
     json_decref(intent);
 }
 
-// Lossless mode: Redis has been away, or has taken no writes, for so long that a later life finds the record old. Nobody
-// else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
+// Lossless mode: Redis has been away, or has taken no writes, for so long that a later life finds the record old.
+// Nobody else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
 static bool goes_unrecorded(const struct watcher *watcher) {
     bool held = watcher->now_ms < watcher->lease.held_until_ms;
     int64_t written_ms =
@@ -192,7 +192,8 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision->act == ACT_ALARM && watcher->repairing != node && alarm_is_due(watcher, node, decision->rule)) {
+    } else if (decision->act == ACT_ALARM && watcher->repairing != node &&
+               alarm_is_due(watcher, node, decision->rule)) {
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
                          KVI("count", watcher->memory.nodes[node].foreign),
@@ -212,7 +213,8 @@ void obey_repairs(struct watcher *watcher) {
     }
 }
 
-// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is tried.
+// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is
+// tried.
 void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome) {
     bool restore = outcome->request.act == ACT_RESTORE;
     if (restore) {

@@ -59,11 +59,11 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
         outlook(watcher, flags_now(watcher), then, sizeof then);
     }
     const struct kv *values =
-        KVS(KV("outlook", then), KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
-            KV("missing", missing), KV("open", node_shown(watcher, facts->open_node)),
-            KV("error", primary ? primary->error : ""), KV("reason", watcher->reason),
-            KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching), KVI("quorum", facts->quorum),
-            KVI("silent_ms", heard_ms ? watcher->now_ms - heard_ms : 0));
+        KVS(KV("outlook", then), KV("primary", watcher->state.primary),
+            KV("target", node_shown(watcher, report_target(watcher, decision))), KV("missing", missing),
+            KV("open", node_shown(watcher, facts->open_node)), KV("error", primary ? primary->error : ""),
+            KV("reason", watcher->reason), KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching),
+            KVI("quorum", facts->quorum), KVI("silent_ms", heard_ms ? watcher->now_ms - heard_ms : 0));
     msg_render(decision->why, log_lang(), values, why, sizeof why);
     (void)text_copy(watcher->state.why, sizeof watcher->state.why, why);
     (void)text_copy(watcher->state.why_msg, sizeof watcher->state.why_msg, msg_name(decision->why));
@@ -72,11 +72,12 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
         return;
     }
     bool gone = facts->view == PRIMARY_DEAD || facts->view == PRIMARY_SILENT || facts->view == PRIMARY_CLOSING;
-    bool frozen_dead = decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
+    bool frozen_dead =
+        decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
     bool bad = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER || frozen_dead;
-    enum severity severity = bad ? SEVERITY_ERROR
-                             : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN    ? SEVERITY_WARNING
-                                                                                                      : SEVERITY_INFO;
+    enum severity severity = bad                                                                   ? SEVERITY_ERROR
+                             : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN ? SEVERITY_WARNING
+                                                                                                   : SEVERITY_INFO;
     const struct kv *line = KVS(KV("phase", phase_name(decision->phase)), KV("from", phase_name(watcher->state.phase)),
                                 KVI("rule", decision->rule), KV("why", why));
     struct event_record event =
@@ -273,9 +274,10 @@ static void report_rows(struct watcher *watcher) {
         return;
     }
     watcher->rows_lost = lost;
-    report_event(watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
-                 lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
-                 KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
+    report_event(
+        watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
+        lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
+        KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
 }
 
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.

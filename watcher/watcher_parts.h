@@ -55,8 +55,8 @@ struct watcher {
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
     struct asked asked;
-    int64_t commands_ms;                         // up to when the commands that were read are paid for
-    int64_t wrong_tokens, wrong_tokens_ms;       // of the dashboard, not told yet; when some were told
+    int64_t commands_ms;                    // up to when the commands that were read are paid for
+    int64_t wrong_tokens, wrong_tokens_ms;  // of the dashboard, not told yet; when some were told
     uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
     int64_t cooling_until_ms;
     enum act cooling_of;
@@ -88,19 +88,19 @@ struct watcher {
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
-    bool rows_lost;          // told: rows of system_events are given up
-    uint64_t let_through;    // commits that nobody acknowledged, not told yet
+    bool rows_lost;                           // told: rows of system_events are given up
+    uint64_t let_through;                     // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
-    int64_t let_through_ms;  // when some were told
-    struct lacks lacks[NODE_MAX];  // as told
+    int64_t let_through_ms;          // when some were told
+    struct lacks lacks[NODE_MAX];    // as told
     int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
     char lacks_primary[NODE_NAME_SIZE];
     struct publish_told told;  // what the writing of the hash brought to light, as of this tick
     int64_t refusing_ms;       // since when it is told that Redis takes no writes, 0: it does
     unsigned foreign;          // values in the hash that were not ours, not told yet
     char foreign_what[240], foreign_by[80];
-    int64_t foreign_ms;      // when some were told
-    unsigned idle_events;    // as told last, of the reign that follows
+    int64_t foreign_ms;    // when some were told
+    unsigned idle_events;  // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
     struct recorder *recorder;  // borrowed, may be NULL
@@ -121,18 +121,20 @@ static inline const char *node_shown(const struct watcher *watcher, int node) {
 
 // flags.c
 unsigned flags_now(const struct watcher *watcher);
-bool rival_unheard(const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
+bool rival_unheard(
+    const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
 int preferred_node(const struct watcher *watcher);                   // -1: none
 int target_node(const struct watcher *watcher, enum target target);  // whom a rule means, -1: none
 void remember_failover(struct watcher *watcher);                     // for the failover limit
 
 // intent.c
-void intent_adopt(struct watcher *watcher, const char *known);  // reads what an earlier life left: which node was being opened
+void intent_adopt(struct watcher *watcher,
+                  const char *known);        // reads what an earlier life left: which node was being opened
 void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c
-void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
-void obey_repairs(struct watcher *watcher);                                    // decides and does what the nodes need
+void obey_decision(struct watcher *watcher, const struct decision *decision);    // what concerns the primary
+void obey_repairs(struct watcher *watcher);                                      // decides and does what the nodes need
 void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome);  // what came of one
 
 // judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.

@@ -39,7 +39,7 @@ LOCKS = {
     "a lock on a table of Relevo's": (("LOCK TABLES relevo.epoch READ",), None, "relevo"),
     "a lock on a table of the user's": (("LOCK TABLES appdb.orders READ",),
                                         "UPDATE appdb.orders SET amount = amount + 1 WHERE id = 1", "orders"),
-    "a row": (("BEGIN", "SELECT * FROM appdb.orders WHERE id = 1 FOR UPDATE"),
+    "a row": (("BEGIN", "SELECT * FROM appdb.orders WHERE id = 1 FOR SHARE"),
               "UPDATE appdb.orders SET amount = amount + 1 WHERE id = 1", "row"),
     "a backup lock": (("LOCK INSTANCE FOR BACKUP",), "CREATE TABLE appdb.late (id INT PRIMARY KEY)", "BACKUP LOCK"),
 }
@@ -49,6 +49,8 @@ LOCKS = {
 def test_who_holds_up_the_promotion_is_ended(manual_cluster, name):
     cluster = manual_cluster
     statements, late, word = LOCKS[name]
+    cluster.root(A, "DROP TABLE IF EXISTS appdb.late")
+    cluster.wait_same()
     mark = cluster.mark()
     with held(cluster, statements) as ended:
         if late:

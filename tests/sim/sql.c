@@ -158,6 +158,18 @@ static enum sql_answer run_online(struct db_session *session, const char *sql, s
     return SQL_DONE;
 }
 
+static enum sql_answer run_shut_out(struct db_session *session, const char *sql, struct db_rows *rows,
+                                    struct err *err) {
+    (void)rows;
+    (void)err;
+    if (sql_licensed(session, sql) && !session->node->offline_mode) {
+        session->node->offline_mode = true;
+        session->node->offline_times++;
+        world_trace("%s turns clients away", session->node->name);
+    }
+    return SQL_DONE;
+}
+
 // --- rows ---
 
 // Its last commit has returned, or waits for acknowledgements.
@@ -356,8 +368,7 @@ static enum sql_answer run_blockers(struct db_session *session, const char *sql,
     return SQL_DONE;
 }
 
-static enum sql_answer run_holders(struct db_session *session, const char *sql, struct db_rows *rows,
-                                   struct err *err) {
+static enum sql_answer run_holders(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
     (void)err;
     if (session->node->locked_ms > sim_now_ms()) {
@@ -439,6 +450,7 @@ static const struct {
     {"SELECT s.SERVICE_STATE, s.SOURCE_UUID", run_preflight, false},
     {"SELECT PROCESSLIST_ID FROM performance_schema.threads", run_blockers, false},
     {"SELECT t.PROCESSLIST_ID, CONCAT(", run_holders, false},
+    {"SET GLOBAL offline_mode = IF(", run_shut_out, true},
     {"KILL ", run_kill, true},
 };
 
