@@ -24,6 +24,7 @@ struct act_request {
     uint64_t epoch;           // of the new reign
     int reign_rule;           // ACT_RESTORE: by which rule the reign began whose row is written again
     bool forced;              // an operator accepts the loss
+    bool unfenced;            // lossless: the old primary stopped and was not seen to close first
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none
     int64_t boots[NODE_MAX];  // ... and in which life of its server each vouched, 0: it does not
     uint64_t received[NODE_MAX];  // ... and how many transactions its relay log had received then

@@ -140,6 +140,7 @@ struct node_memory {
     int64_t answered_ms;  // last sign of life of any kind
     int64_t closing_ms;   // it said that it is shutting down, and has not served since
     int64_t open_ms;      // when it was last seen to take writes, 0: not since it was gone
+    bool closed;          // it took no writes when it was seen last
     int64_t hard_ms;      // first refused/gone since the last sign of life, 0 if none
     int64_t asked_ms;     // when the last gap in asking ended, 0: none; silence before that may have been ours
     int64_t told_ms;      // when the last probe ended, whatever it brought

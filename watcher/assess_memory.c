@@ -92,6 +92,7 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
     remember_asking(memory, observation);
     if (observation->outcome == PROBE_OK) {
         memory->ok_ms = observation->at_ms;
+        memory->closed = observation->read_only;
         memory->open_ms = observation->read_only ? memory->open_ms : observation->at_ms;
         memory->answered_ms = observation->at_ms;
         memory->hard_ms = 0;
@@ -207,6 +208,7 @@ void assess_restore(struct memory *memory, const struct cluster_state *state, co
         if (it->ok_ms == 0) {
             it->ok_ms = aged(node->seen_ms, now_ms, now_wall_ms);
             (void)text_copy(it->uuid, sizeof it->uuid, node->uuid);
+            it->closed = node->read_only;
         }
         if (it->streamed_ms == 0 && node->streamed_ms > 0 && node->streamed_ms <= now_wall_ms &&
             text_equal(node->source, state->primary)) {

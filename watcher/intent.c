@@ -24,6 +24,7 @@ void intent_adopt(struct watcher *watcher, const char *known) {
         watcher->intent_target = settings_node(watcher->settings, target);
         watcher->intent_act = act_parse(act);
         watcher->intent_old = settings_node(watcher->settings, json_string_value(json_object_get(intent, "old")));
+        watcher->intent_unfenced = json_is_true(json_object_get(intent, "unfenced"));
         watcher->intent_rule = (int)json_integer_value(json_object_get(intent, "rule"));
         watcher->intent_wall_ms = (int64_t)json_integer_value(json_object_get(intent, "since_ms"));
         int64_t age_ms = watcher->now_wall_ms - watcher->intent_wall_ms;
@@ -54,6 +55,7 @@ static void tell_unfinished(struct watcher *watcher) {
                                               .rule = watcher->intent_rule,
                                               .target = watcher->intent_target,
                                               .old = watcher->intent_old,
+                                              .unfenced = watcher->intent_unfenced,
                                               .epoch = watcher->intent_epoch,
                                               .by = "watcher",
                                               .decided_ms = watcher->now_ms - (ago_ms > 0 ? ago_ms : 0)}};

@@ -8,9 +8,9 @@
 
 static void describe_intent(struct watcher *watcher, struct act_request *request) {
     json_t *intent = json_pack(
-        "{s:s, s:s, s:s, s:I, s:i, s:I}", "act", act_name(request->told_as), "target", watcher->names[request->target],
+        "{s:s, s:s, s:s, s:I, s:i, s:I, s:b}", "act", act_name(request->told_as), "target", watcher->names[request->target],
         "old", request->old >= 0 ? watcher->names[request->old] : "", "epoch", (json_int_t)request->epoch, "rule",
-        request->rule, "since_ms", (json_int_t)watcher->now_wall_ms);
+        request->rule, "since_ms", (json_int_t)watcher->now_wall_ms, "unfenced", request->unfenced);
     char *text = json_dumps(intent, JSON_COMPACT);
     (void)text_copy(request->intent, sizeof request->intent, text);
     free(text);
@@ -78,12 +78,14 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
     (void)text_copy(request.why, sizeof request.why, watcher->state.why);
     (void)text_copy(request.by, sizeof request.by, *watcher->asked.by ? watcher->asked.by : "watcher");
     (void)text_copy(request.command_id, sizeof request.command_id, watcher->asked.id);
+    request.unfenced = finishes ? watcher->intent_unfenced : request.act == ACT_PROMOTE && report_unfenced(watcher);
     describe_intent(watcher, &request);
     publish_keep_intent(watcher->publish);
     (void)text_copy(watcher->state.intent, sizeof watcher->state.intent, request.intent);
     watcher->intent_target = target;
     watcher->intent_act = request.told_as;
     watcher->intent_old = request.old;
+    watcher->intent_unfenced = request.unfenced;
     watcher->intent_rule = request.rule;
     watcher->intent_epoch = request.epoch;
     watcher->intent_wall_ms = watcher->now_wall_ms;

@@ -66,6 +66,7 @@ struct watcher {
     int64_t intent_wall_ms;            // when it was decided
     int64_t intent_fresh_until_ms;     // as a failover it is taken up again until then
     int intent_old;                    // and whose place the node was taking, -1
+    bool intent_unfenced;              // which had not been seen to close
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
     int64_t sync_rest_ms;              // ... and no attempt to change that before
@@ -86,6 +87,7 @@ struct watcher {
     bool rows_lost;          // told: rows of system_events are given up
     uint64_t let_through;    // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
+    bool unfenced_told;      // that the primary stops and was not seen to close first
     int64_t let_through_ms;  // when some were told
     struct lacks lacks[NODE_MAX];  // as told
     int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
@@ -149,6 +151,7 @@ void report_decision(struct watcher *watcher,
 void report_outcome(struct watcher *watcher, const struct act_outcome *outcome);
 void report_nodes(struct watcher *watcher);                                         // up, down, recovered
 void report_health(struct watcher *watcher);                                        // writes that fail
+bool report_unfenced(const struct watcher *watcher);  // lossless: the primary stops and was not seen to close first
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas
