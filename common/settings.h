@@ -28,6 +28,7 @@ struct settings {
     int64_t probe_ms;
     int64_t silent_ms;
     unsigned failover_limit;    // this many failovers ...
+    int64_t lock_grace_ms;     // how long somebody's lock may hold up a promotion
     int64_t failover_limit_ms;  // ... within this long freeze automation
     char http_host[64];
     uint16_t http_port;

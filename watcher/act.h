@@ -47,6 +47,7 @@ struct act_outcome {
     enum reign reign;  // how far the target got
     struct err err;    // why not
     char note[200];    // what a person should know of a success ("" if nothing)
+    char ended[300];  // the sessions that held it up and were ended ("" if none)
     int64_t took_ms;
     char steps[160];  // how long each step took: "settle 31, stop 2, ..."
 };

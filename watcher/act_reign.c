@@ -10,6 +10,11 @@
 
 enum { STATEMENT_MS = 3000 };
 
+// A lock that somebody holds is waited for as long, in seconds, not until the statement is given up: then nobody could
+// say whether the row was written.
+static const char unlock_sql[] =
+    "SET GLOBAL super_read_only = OFF, SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1";
+
 static const char epoch_table_sql[] =
     "CREATE TABLE IF NOT EXISTS relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY,"
     " primary_name VARCHAR(64) NOT NULL, primary_uuid CHAR(36) NOT NULL, sync TINYINT NOT NULL DEFAULT 0,"
@@ -132,7 +137,7 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     const struct settings *settings = context->settings;
     enum reign reign = REIGN_NOT_BEGUN;
     // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
-    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, unlock_sql, err) &&
         ensure_tables(context, request->target, session, err)) {
         reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
                 : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
@@ -143,6 +148,9 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     }
     if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us
         struct err ignored = {0};
+        if (err->number == LOCK_WAIT_ERROR) {
+            step_name_holder(session, err);
+        }
         (void)step_stay_closed(session, &ignored);
     }
     (void)err_wrap(err, "opening %s", settings->nodes[request->target].name);

@@ -244,9 +244,10 @@ bool step_settle(struct db_session *session, struct err *err) {
     return true;
 }
 
-bool step_drain(struct db_session *session, struct err *err) {
+bool step_drain(const struct act_context *context, int node, struct db_session *session, struct act_outcome *outcome) {
+    struct err *err = &outcome->err;
     uint64_t least_left = UINT64_MAX;
-    int64_t progress_ms = clock_mono_ms();
+    struct standstill stands = {.since_ms = clock_mono_ms()};
     for (;;) {
         struct applier now;
         if (!look_at_applier(session, &now, err)) {
@@ -265,10 +266,12 @@ bool step_drain(struct db_session *session, struct err *err) {
         }
         if (now.left < least_left) {
             least_left = now.left;
-            progress_ms = clock_mono_ms();
-        } else if (clock_mono_ms() - progress_ms > DRAIN_STALL_MS) {
+            stands.since_ms = clock_mono_ms();
+        } else if (clock_mono_ms() - stands.since_ms > DRAIN_STALL_MS) {
             return err_set(err, ERR_TIMEOUT, 0, "applying stands still with %llu transactions left",
                            (unsigned long long)now.left);
+        } else {
+            step_end_holders(context, node, session, &stands, outcome);
         }
         // Wakes up at the moment when all is applied; after a second, look whether the applier still lives.
         if (!db_execf(session, STATEMENT_MS, err, "DO WAIT_FOR_EXECUTED_GTID_SET('%s', 1)", received)) {

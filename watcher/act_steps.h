@@ -71,8 +71,29 @@ bool step_restart_replica(struct db_session *session, struct err *err);  // undo
 // Lets a source that shuts down deliver its last transactions: returns when nothing new came for a moment.
 bool step_settle(struct db_session *session, struct err *err);
 
-// Applies what was received, as long as there is progress. Fails when the applier is broken.
-bool step_drain(struct db_session *session, struct err *err);
+// Since when something stands still on a node because of somebody's locks, and whether the log has told whose.
+struct standstill {
+    int64_t since_ms;  // monotonic
+    bool told;
+};
+
+enum { LOCK_WAIT_ERROR = 1205 };
+
+// What the action waits for on that node stands still: names in the log who holds it up, and ends those sessions once
+// it has stood still for RELEVO_LOCK_GRACE_MS (outcome->ended). Whoever called tries again.
+void step_end_holders(const struct act_context *context, int node, struct db_session *session, struct standstill *stands,
+                      struct act_outcome *outcome);
+// step_reign() again and again while somebody's lock holds up the row of the reign, which waits for a second each time.
+// Each try is licensed anew, and may() looks anew at whether the node may be opened. False: it was not opened.
+typedef bool step_may(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                      struct err *err);
+bool step_reign_unheld(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                       step_may *may, bool source_later, struct act_outcome *outcome);
+void step_name_holder(struct db_session *session, struct err *err);  // adds to *err who holds it up, if anybody does
+
+// Applies what was received, as long as there is progress; ends the sessions that hold it up. Fails when the applier is
+// broken.
+bool step_drain(const struct act_context *context, int node, struct db_session *session, struct act_outcome *outcome);
 
 // Waits until the node has executed gtids, at most timeout_ms.
 bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeout_ms, struct err *err);

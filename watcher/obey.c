@@ -150,6 +150,27 @@ static struct decision repair_of(const struct watcher *watcher, int node) {
                        (flags_now(watcher) & ~(unsigned)FLAG_COOLING) | (waiting ? FLAG_COOLING : 0u));
 }
 
+enum { ALARM_AGAIN_MS = 60000 };
+
+// Another alarm is told at once, the same one again after a minute.
+static bool alarm_is_due(struct watcher *watcher, int node, int rule) {
+    int oldest = 0;
+    for (int i = 0; i < ALARMS_MAX; i++) {
+        if (watcher->alarms[node][i].rule == rule) {
+            oldest = i;
+            break;
+        }
+        oldest = watcher->alarms[node][i].told_ms < watcher->alarms[node][oldest].told_ms ? i : oldest;
+    }
+    bool same = watcher->alarms[node][oldest].rule == rule;
+    if (same && watcher->now_ms - watcher->alarms[node][oldest].told_ms <= ALARM_AGAIN_MS) {
+        return false;
+    }
+    watcher->alarms[node][oldest].rule = rule;
+    watcher->alarms[node][oldest].told_ms = watcher->now_ms;
+    return true;
+}
+
 static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
     bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT ||
@@ -173,8 +194,7 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision->act == ACT_ALARM && watcher->repairing != node && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
-        watcher->alarm_ms[node] = watcher->now_ms;
+    } else if (decision->act == ACT_ALARM && watcher->repairing != node && alarm_is_due(watcher, node, decision->rule)) {
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
                          KVI("count", watcher->memory.nodes[node].foreign),

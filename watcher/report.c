@@ -179,6 +179,11 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
 
 void report_outcome(struct watcher *watcher, const struct act_outcome *outcome) {
     watcher->published_ms = 0;
+    if (*outcome->ended) {
+        const char *node = watcher->names[outcome->request.target];
+        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, node, outcome->request.rule, MSG_HOLDERS_ENDED,
+                     KVS(KV("node", node), KV("sessions", outcome->ended)));
+    }
     if (outcome->ok) {
         report_success(watcher, outcome);
         return;

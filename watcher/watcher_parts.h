@@ -20,6 +20,8 @@ struct asked {
     char why[NODE_WHY_SIZE];  // what is accepted with force
 };
 
+enum { ALARMS_MAX = 8 };  // rules that end in ALARM for one node at a time, with room
+
 struct watcher {
     const struct settings *settings;
     struct loop *loop;
@@ -80,7 +82,10 @@ struct watcher {
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
     bool was_away[NODE_MAX];  // since it streamed last
-    int64_t alarm_ms[NODE_MAX];
+    struct {
+        int rule;  // 0: none
+        int64_t told_ms;
+    } alarms[NODE_MAX][ALARMS_MAX];  // by rule: what lasts is told again after a minute
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of

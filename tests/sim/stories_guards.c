@@ -37,6 +37,11 @@ static const struct story stories[] = {
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) SELECT 1", 4500, 12000),
                  {.kind = FAULT_SWITCHOVER, .a = B, .at_ms = 13000}}},
      false},
+    {"locked-candidate",
+     "A backup holds a lock on the only node that can take over. The session that holds it is ended after its grace, and the "
+     "node is promoted.",
+     {.nodes = 2, .watchers = 1, .heal_ms = 60000, .count = 2, .faults = {ON(FAULT_LOCK, B, 3900, 50000), KILL(A, 4000, 20000)}},
+     false},
     {"thaws-during-promotion",
      "The primary thaws, open, while its successor still applies what it received: nobody else is opened.",
      {.nodes = 2,
