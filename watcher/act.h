@@ -23,6 +23,7 @@ struct act_request {
     uint64_t since;           // the first of those that the target must know of, to take over (facts.reign_since)
     uint64_t epoch;           // of the new reign
     int reign_rule;           // ACT_RESTORE: by which rule the reign began whose row is written again
+    bool job_left;            // a resync job of the target was given up: nobody may be at work there
     bool forced;              // an operator accepts the loss
     bool unfenced;            // lossless: the old primary stopped and was not seen to close first
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none

@@ -171,6 +171,8 @@ struct memory {
     struct node_memory nodes[NODE_MAX];
     uint64_t reign_epoch, reign_since;  // of facts.reign_since: the newest reign, the first of the same primary
     char reign_uuid[NODE_UUID_SIZE];
+    uint64_t strange_epoch;  // newest row that another cluster's backup brought, 0: none
+    char strange_uuid[NODE_UUID_SIZE];
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
     int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
@@ -224,7 +226,11 @@ struct facts {
 
 // Who is recorded as primary: the newest of the state hash and the relevo.epoch rows of all nodes that answer. Changes
 // *state (epoch, primary, primary_uuid) and returns true if a row is newer than the hash: Redis lost its memory.
-bool assess_record(struct cluster_state *state, struct observation *const observations[], int count);
+// A row that the recorded primary holds while it takes writes, of a server that is none of the nodes, came with another
+// cluster's backup: it is remembered and never believed (rule 517).
+bool assess_record(struct cluster_state *state, struct memory *memory, struct observation *const observations[],
+                   int count);
+bool assess_stranger(const struct memory *memory, const char *uuid, int count);  // none of the nodes, all of which are known
 
 // A server is known by its uuid. If it bears another name now than the record says, the record takes that name: true. Not
 // while the old name may still be its own, nor if several servers have that uuid.

@@ -79,6 +79,7 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
     (void)text_copy(request.by, sizeof request.by, *watcher->asked.by ? watcher->asked.by : "watcher");
     (void)text_copy(request.command_id, sizeof request.command_id, watcher->asked.id);
     request.unfenced = finishes ? watcher->intent_unfenced : request.act == ACT_PROMOTE && report_unfenced(watcher);
+    request.job_left = job_left(watcher, target);
     describe_intent(watcher, &request);
     publish_keep_intent(watcher->publish);
     (void)text_copy(watcher->state.intent, sizeof watcher->state.intent, request.intent);
@@ -171,6 +172,14 @@ static bool alarm_is_due(struct watcher *watcher, int node, int rule) {
     return true;
 }
 
+// What it holds beyond its primary may change no data, and is undone then (resync/idle.h). db-resync finds out, lets all else
+// be, and the node streams on: tried once for what it holds.
+static bool errant_is_due(const struct watcher *watcher, int node) {
+    return watcher->leads && watcher->facts.nodes[node].standing == STANDING_ERRANT && !watcher->state.maintenance &&
+           watcher->facts.view == PRIMARY_OPEN && watcher->errant_tried[node] != watcher->memory.nodes[node].foreign &&
+           watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused;
+}
+
 static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
     bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT ||
@@ -193,6 +202,10 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
         actor_submit(watcher->repairer, &request);
     } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
+        jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
+    } else if (errant_is_due(watcher, node)) {
+        watcher->errant_tried[node] = watcher->memory.nodes[node].foreign;
+        LOG_INFO(MSG_ERRANT_TRIED, KV("node", watcher->names[node]), KVI("count", watcher->errant_tried[node]));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
     } else if (decision->act == ACT_ALARM && watcher->repairing != node && alarm_is_due(watcher, node, decision->rule)) {
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,

@@ -34,9 +34,17 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     if (watcher->state.reserved > watcher->reserved_epoch) {
         watcher->reserved_epoch = watcher->state.reserved;
     }
+    // What we wrote ourselves while we led is newer than what Redis says: it lost its memory, or was restored.
+    if (watcher->leads && watcher->state.updated_ms < watcher->led_wall_ms) {
+        watcher->state.maintenance |= known.maintenance;
+        if (*known.failovers) {
+            (void)text_copy(watcher->state.failovers, sizeof watcher->state.failovers, known.failovers);
+        }
+    }
     watcher->sync_ms = watcher->now_ms;
     watcher->leaving |= watcher->state.mode == MODE_LOSSLESS && watcher->settings->mode == MODE_ASYNC;
-    bool older = watcher->state.epoch < known.epoch;
+    bool strange = known.epoch > 0 && assess_stranger(&watcher->memory, known.primary_uuid, watcher->count);
+    bool older = watcher->state.epoch > 0 && strange ? false : watcher->state.epoch < known.epoch;
     if (older) {
         watcher->state.epoch = known.epoch;
         (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, known.primary);
@@ -98,6 +106,7 @@ static void take_read(struct watcher *watcher) {
         watcher->record_read = true;
     } else {
         jobs_adopt(watcher, &read);
+        jobs_end_left(watcher);
         check_sync_record(watcher, &read);
         check_intent_record(watcher, &read);
     }
@@ -254,7 +263,10 @@ struct assess_input watcher_input(const struct watcher *watcher) {
 
 static void decide(struct watcher *watcher) {
     const struct assess_input input = watcher_input(watcher);
-    bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
+    bool newer = assess_record(&watcher->state, &watcher->memory, watcher->observations, watcher->count);
+    if (watcher->memory.strange_epoch > watcher->reserved_epoch) {
+        watcher->reserved_epoch = watcher->memory.strange_epoch;  // whoever is opened next reigns in a newer one
+    }
     bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
     watcher->recalled |= newer && !our_own;
     if (newer && !our_own && watcher->record_read) {

@@ -12,6 +12,14 @@
 #include "watcher/recorder.h"
 #include "watcher/watcher.h"
 
+// A job, as db-resync told of it last: jobs_left.c.
+struct job_heard {
+    char id[40], ended[40];
+    int64_t updated_ms;  // by its own clock
+    int64_t since_ms;    // when we first read that
+};
+#define JOB_STEP_LEFT "left"  // of a job that was ended because nobody worked at it
+
 // What a person asked for and the next decision shall match: an ASK_ flag and its node.
 struct asked {
     unsigned flag;  // 0: nothing is asked
@@ -51,6 +59,7 @@ struct watcher {
     // What is remembered between ticks.
     int64_t started_ms;
     bool told_to_begin;       // by a person: see FLAG_HELD
+    int64_t led_wall_ms;      // when this watcher, leading, wrote the hash last
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
@@ -77,6 +86,8 @@ struct watcher {
     int repairing;                     // the node that the repairer works on, -1
     char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
+    struct job_heard jobs_heard[NODE_MAX];
+    uint64_t errant_tried[NODE_MAX];   // so many transactions of its own it had when a resync was tried without a person
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
     enum standing standing[NODE_MAX];  // as reported last
@@ -147,6 +158,10 @@ void jobs_adopt(struct watcher *watcher, const struct cluster_state *read);
 void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const char *by, const char *command_id);
 // Queues a comparison of the node with the primary, which takes nothing from the node: no job to the watcher.
 void jobs_queue_check(struct watcher *watcher, int node, const char *by, const char *command_id);
+
+// jobs_left.c, after each reading of the jobs.
+void jobs_end_left(struct watcher *watcher);
+bool job_left(const struct watcher *watcher, int node);  // its last job was ended so
 
 // report.c
 void report_event(struct watcher *watcher, enum event_type type, enum severity severity, const char *node, int rule,

@@ -332,6 +332,16 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 4000, 6000), ON(FAULT_OVERLOAD, A, 9000, 9000),
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 5000)}},
      false},
+    {"turned-away-by-one-that-is-closed",
+     "The watcher freezes right after the row. The old primary comes back closed, and turns the watcher's account away: the "
+     "account of replication sees that it is closed, so that what was begun goes on.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 26000,
+      .count = 3,
+      .faults = {KILL(A, 4000, 2500), ON(FAULT_DENY, A, 6000, 20000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 6000)}},
+     false},
     {"thaws-while-its-successor-is-reopened",
      "The watcher dies right after the row. When the next one goes on with the opening, the old primary thaws, open, before "
      "anybody is let in: it is closed first.",
