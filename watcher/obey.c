@@ -173,15 +173,15 @@ static bool alarm_is_due(struct watcher *watcher, int node, int rule) {
 }
 
 // What it holds beyond its primary may change no data, and is undone then (resync/idle.h). db-resync finds out, lets all else
-// be, and the node streams on: tried once for what it holds.
+// be, and the node streams on: tried once until it holds nothing of its own.
 static bool errant_is_due(const struct watcher *watcher, int node) {
-    return watcher->leads && watcher->facts.nodes[node].standing == STANDING_ERRANT && !watcher->state.maintenance &&
-           watcher->facts.view == PRIMARY_OPEN && watcher->errant_tried[node] != watcher->memory.nodes[node].foreign &&
+    return watcher->facts.nodes[node].standing == STANDING_ERRANT && !watcher->errant_tried[node] &&
            watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused;
 }
 
 static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
+    watcher->errant_tried[node] &= watcher->memory.nodes[node].foreign > 0;
     bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT ||
                    decision->act == ACT_RESTORE;
     int known_rule = watcher->memory.reign_rule;  // unknown: nobody moves the place back by himself
@@ -203,9 +203,9 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (errant_is_due(watcher, node)) {
-        watcher->errant_tried[node] = watcher->memory.nodes[node].foreign;
-        LOG_INFO(MSG_ERRANT_TRIED, KV("node", watcher->names[node]), KVI("count", watcher->errant_tried[node]));
+    } else if (decision->act == ACT_ALARM && errant_is_due(watcher, node)) {
+        watcher->errant_tried[node] = true;
+        LOG_INFO(MSG_ERRANT_TRIED, KV("node", watcher->names[node]), KVI("count", watcher->memory.nodes[node].foreign));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
     } else if (decision->act == ACT_ALARM && watcher->repairing != node && alarm_is_due(watcher, node, decision->rule)) {
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,

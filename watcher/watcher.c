@@ -34,13 +34,7 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     if (watcher->state.reserved > watcher->reserved_epoch) {
         watcher->reserved_epoch = watcher->state.reserved;
     }
-    // What we wrote ourselves while we led is newer than what Redis says: it lost its memory, or was restored.
-    if (watcher->leads && watcher->state.updated_ms < watcher->led_wall_ms) {
-        watcher->state.maintenance |= known.maintenance;
-        if (*known.failovers) {
-            (void)text_copy(watcher->state.failovers, sizeof watcher->state.failovers, known.failovers);
-        }
-    }
+    intent_keep_said(watcher, &known);
     watcher->sync_ms = watcher->now_ms;
     watcher->leaving |= watcher->state.mode == MODE_LOSSLESS && watcher->settings->mode == MODE_ASYNC;
     bool strange = known.epoch > 0 && assess_stranger(&watcher->memory, known.primary_uuid, watcher->count);

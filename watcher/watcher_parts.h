@@ -59,7 +59,7 @@ struct watcher {
     // What is remembered between ticks.
     int64_t started_ms;
     bool told_to_begin;       // by a person: see FLAG_HELD
-    int64_t led_wall_ms;      // when this watcher, leading, wrote the hash last
+    int64_t hash_ms;          // updated_ms of the hash that we adopted, or wrote, last
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
@@ -87,7 +87,7 @@ struct watcher {
     char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
     struct job_heard jobs_heard[NODE_MAX];
-    uint64_t errant_tried[NODE_MAX];   // so many transactions of its own it had when a resync was tried without a person
+    bool errant_tried[NODE_MAX];       // a resync without a person was, since it holds transactions of its own
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
     enum standing standing[NODE_MAX];  // as reported last
@@ -141,6 +141,7 @@ void remember_failover(struct watcher *watcher);                     // for the 
 
 // intent.c
 void intent_adopt(struct watcher *watcher, const char *known);  // reads what an earlier life left: which node was being opened
+void intent_keep_said(struct watcher *watcher, const struct cluster_state *known);  // maintenance, over an older hash
 void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c

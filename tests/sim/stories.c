@@ -423,10 +423,10 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_KILL_RESYNC, 0, 3900, 84000), ON(FAULT_RESYNC, B, 4000, 1), KILL(A, 10000, 75000)}},
      false},
     {"maintenance-outlives-redis",
-     "Redis comes back empty during maintenance, and the primary dies: the watcher that led knows better than Redis what "
-     "was said, and promotes nobody.",
+     "Two watchers. Redis comes back empty during maintenance, and the primary dies: whoever leads knows better than Redis "
+     "what was said, and promotes nobody.",
      {.nodes = 2,
-      .watchers = 1,
+      .watchers = 2,
       .heal_ms = 24000,
       .count = 3,
       .faults = {ON(FAULT_MAINTENANCE, 0, 4000, 1), ON(FAULT_REDIS_EMPTY, 0, 6000, 8000), KILL(A, 18000, 4000)}},
