@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -353,27 +351,10 @@ static void alive(void *arg) {
     service_alive_touch();
 }
 
-// Who holds the lease. The same after a restart, so that a killed watcher need not wait for its own lease to run out;
-// different on another machine, whose boot has another id.
-static void name_self(char id[80]) {
-    char host[40] = "watcher", boot[9] = "";
-    (void)gethostname(host, sizeof host - 1);
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(boot, sizeof boot, file)) {
-        uint32_t nonce = 0;
-        (void)!getrandom(&nonce, sizeof nonce, 0);
-        (void)text_format(boot, sizeof boot, "%08x", nonce);
-    }
-    if (file) {
-        (void)fclose(file);
-    }
-    (void)text_format(id, 80, "%s-%s", host, boot);
-}
-
 struct watcher *watcher_start(const struct settings *settings, struct loop *loop) {
     struct watcher *watcher = mem_zero(1, sizeof *watcher);
     char id[80];
-    name_self(id);
+    self_name(id);
     watcher->settings = settings;
     watcher->loop = loop;
     watcher->count = (int)settings->node_count;

@@ -132,6 +132,9 @@ static inline const char *node_shown(const struct watcher *watcher, int node) {
     return node >= 0 ? watcher->names[node] : "";
 }
 
+// self.c
+void self_name(char id[80]);
+
 // flags.c
 unsigned flags_now(const struct watcher *watcher);
 bool rival_unheard(const struct watcher *watcher);  // lossless: the primary serves, another node may reign: 149, 151, 533, 535
