@@ -133,7 +133,8 @@ def test_rows_that_were_rescued_are_undone_unasked(pair):
     pair.diverge("INSERT INTO appdb.mark_of_test VALUES (900)")
     began = pair.running_since(pair.b)
     pair.start_services(RELEVO_NODES=f"one={pair.v4(pair.a)},two={pair.v4(pair.b)}", RELEVO_FAILBACK="manual")
-    wait_until(lambda: (job := pair.job_of("two")).get("rung") == "rewind" and job["phase"] == "done", 60, "the rewind")
+    wait_until(lambda: (job := pair.job_of("two")).get("rung") == "rewind" and job["by"] == "watcher"
+               and job["phase"] == "done", 60, "the rewind")
     assert pair.running_since(pair.b) == began
     assert pair.value(pair.b, "SELECT COUNT(*) FROM appdb.mark_of_test WHERE n = 900") == 0
     pair.wait_state(60, phase="NORMAL")
