@@ -40,6 +40,7 @@ GUARDS = {
          "                  (lossless", "step_open(context, request->target, NULL, &session, &outcome->err) &&\n                  (lossless"),
     ],
     "watcher/act_promote.c": [
+        ("promoted under a job that was given up and may go on", "(!request->job_left || step_nobody_rebuilds(session, err)) &&\n                 ", ""),
         ("other receivers are stopped", "    stop_other_receivers(context, request, &others);\n", ""),
         ("one that is to vouch is stopped anew", "(off && request->quorum == 0)", "off"),
         ("receivers are started again", "        restart_receivers(context, request, &others, &session);\n        return;", "        return;"),
@@ -136,7 +137,8 @@ GUARDS = {
         ("a broken applier", "        if (now.error_number) {", "        if (now.error_number && false) {"),
         ("what is left to apply", "        if (!now.configured || now.left == 0) {", "        if (true) {"),
         ("caught up", "    return text_equal(db_cell(rows, 0, 0, NULL), \"0\") ||\n           err_set(err, ERR_TIMEOUT", "    return true ||\n           err_set(err, ERR_TIMEOUT"),
-        ("who refuses us lives", "    if (refuses_us) {", "    if (false) {"),
+        ("who refuses us lives", "    if (refuses_us && !step_shut_to_all(context, request->old)) {", "    if (false) {"),
+        ("one that refuses us may be closed", "    if (refuses_us && !step_shut_to_all(context, request->old)) {", "    if (refuses_us) {"),
         ("who answers lives, when a promotion goes on", "request->act == ACT_REOPEN || text_equal(newest->uuid", "text_equal(newest->uuid"),
         ("who answers lives", "    return !open || err_set(", "    return true || err_set("),
         ("what was seen before a freeze", "    if (newest && clock_mono_ms() - newest->began_ms > asked_within_ms(context->settings)) {", "    if (false) {"),

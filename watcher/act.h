@@ -19,13 +19,15 @@ struct act_request {
     char target_uuid[NODE_UUID_SIZE];  // as observed when it was decided
     int old;                           // the primary until now, -1
     char old_uuid[NODE_UUID_SIZE];
-    uint64_t old_epoch;           // of the reign until now, the newest that is known
-    uint64_t since;               // the first of those that the target must know of, to take over (facts.reign_since)
-    uint64_t epoch;               // of the new reign
-    int reign_rule;               // ACT_RESTORE: by which rule the reign began whose row is written again
-    bool forced;                  // an operator accepts the loss
-    int quorum;                   // lossless: so many nodes that vouch must be stopped and asked first; 0: none
-    int64_t boots[NODE_MAX];      // ... and in which life of its server each vouched, 0: it does not
+    uint64_t old_epoch;       // of the reign until now, the newest that is known
+    uint64_t since;           // the first of those that the target must know of, to take over (facts.reign_since)
+    uint64_t epoch;           // of the new reign
+    int reign_rule;           // ACT_RESTORE: by which rule the reign began whose row is written again
+    bool job_left;            // a resync job of the target was given up: nobody may be at work there
+    bool forced;              // an operator accepts the loss
+    bool unfenced;            // lossless: the old primary stopped and was not seen to close first
+    int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none
+    int64_t boots[NODE_MAX];  // ... and in which life of its server each vouched, 0: it does not
     uint64_t received[NODE_MAX];  // ... and how many transactions its relay log had received then
     int64_t lease_ms;             // monotonic: what cannot be undone is refused by the node from then on, 0: no limit
     bool unrecorded;              // lossless: it may go on though Redis does not record it

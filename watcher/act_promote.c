@@ -101,6 +101,7 @@ void act_promote(const struct act_context *context, const struct act_request *re
                             step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&
                  (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
                  step_timed(outcome, "drain", &since_ms, drained(context, session, request, outcome)) &&
+                 (!request->job_left || step_nobody_rebuilds(session, err)) &&
                  step_go_alone(context, request, session, err);
     // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
     // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then,

@@ -321,7 +321,7 @@ bool step_old_is_away(const struct act_context *context, const struct act_reques
     bool refuses_us = newest && newest->outcome != PROBE_OK && observation_alive(newest);
     bool the_old_one = newest && (request->act == ACT_REOPEN || text_equal(newest->uuid, request->old_uuid));
     bool open = the_old_one && newest->outcome == PROBE_OK && !newest->read_only;
-    if (refuses_us) {
+    if (refuses_us && !step_shut_to_all(context, request->old)) {
         return err_set(err, ERR_FAILED, 0, "%s lives and turns this watcher away (%s): look at it, or stop it", name,
                        newest->error);
     }

@@ -110,6 +110,11 @@ bool step_follow(const struct act_context *context, struct db_session *session, 
 
 // A failover's old primary: the newest observation, which must be new, does not show that it takes writes, or lives
 // and does not let us look. Of other actions it is true.
+// A server that turns this watcher's account away and is closed to all, by what the account of replication sees there.
+bool step_shut_to_all(const struct act_context *context, int node);
+// The service that rebuilds nodes may be frozen, and thaw in the middle of what destroys: nobody is opened who has a session of it.
+bool step_nobody_rebuilds(struct db_session *session, struct err *err);
+
 bool step_old_is_away(const struct act_context *context, const struct act_request *request, struct err *err);
 
 // No node but target and old takes writes, by the newest observations.

@@ -11,6 +11,9 @@ static enum rows_view rows_of(const struct view *view, const struct observation 
     if (!primary->relevo_known && !primary->rows_absent) {
         return ROWS_UNREAD;
     }
+    if (primary->epoch > state->epoch && primary->epoch == view->memory->strange_epoch) {
+        return ROWS_OTHER;
+    }
     if (primary->epoch > state->epoch) {
         return ROWS_NONE;  // assess_record() takes it over
     }

@@ -368,7 +368,16 @@ static enum sql_answer run_blockers(struct db_session *session, const char *sql,
     return SQL_DONE;
 }
 
-static enum sql_answer run_holders(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
+static enum sql_answer run_rebuilder(struct db_session *session, const char *sql, struct db_rows *rows,
+                                     struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "there", resync_works_at(session->node) ? "1" : "0");
+    return SQL_DONE;
+}
+
+static enum sql_answer run_holders(struct db_session *session, const char *sql, struct db_rows *rows,
+                                   struct err *err) {
     (void)sql;
     (void)err;
     if (session->node->locked_ms > sim_now_ms()) {
@@ -449,6 +458,7 @@ static const struct {
     {"SELECT WAIT_FOR_EXECUTED_GTID_SET(", run_wait, false},
     {"SELECT s.SERVICE_STATE, s.SOURCE_UUID", run_preflight, false},
     {"SELECT PROCESSLIST_ID FROM performance_schema.threads", run_blockers, false},
+    {"SELECT EXISTS (SELECT 1 FROM performance_schema.threads", run_rebuilder, false},
     {"SELECT t.PROCESSLIST_ID, CONCAT(", run_holders, false},
     {"SET GLOBAL offline_mode = IF(", run_shut_out, true},
     {"KILL ", run_kill, true},

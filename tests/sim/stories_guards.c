@@ -346,6 +346,26 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 4000, 6000), ON(FAULT_OVERLOAD, A, 9000, 9000),
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 5000)}},
      false},
+    {"job-left-by-one-that-is-frozen",
+     "db-resync freezes while the replica that it brings back catches up, and the primary dies. The job is given up, but nobody "
+     "is opened while db-resync has sessions there: it may thaw in the middle of what destroys.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 90000,
+      .count = 4,
+      .faults = {LAG(B, 3500, 4000), ON(FAULT_RESYNC, B, 4000, 1), ON(FAULT_PAUSE_RESYNC, 0, 5000, 70000),
+                 KILL(A, 10000, 78000)}},
+     false},
+    {"turned-away-by-one-that-is-closed",
+     "The watcher freezes right after the row. The old primary comes back closed, and turns the watcher's account away: the "
+     "account of replication sees that it is closed, so that what was begun goes on.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 26000,
+      .count = 3,
+      .faults = {KILL(A, 4000, 2500), ON(FAULT_DENY, A, 6000, 20000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 6000)}},
+     false},
     {"thaws-while-its-successor-is-reopened",
      "The watcher dies right after the row. When the next one goes on with the opening, the old primary thaws, open, "
      "before "

@@ -198,6 +198,20 @@ static void a_table_that_nobody_can_read_is_told_after_a_while(void **state) {
     assert_int_equal(look(&it, 100, 7, 7).rows, ROWS_KEPT);
 }
 
+// It is told while the primary lives, and does not hide that this one reigns.
+static void a_row_of_another_cluster_is_told(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = in_epoch(7);
+    (void)look(&it, 100, 7, 7);
+    for (int i = 0; i < 2; i++) {
+        it.now_ms += ROWS_PATIENCE_MS;
+        (void)cluster_serves(&it, NODE_A, UUID_A ":1-20");
+        (void)text_copy(reads(&it, NODE_A, 164)->epoch_uuid, NODE_UUID_SIZE, UUID_E);
+        assert_false(assess_record(&it.state, &it.memory, it.seen, it.count));
+        assert_int_equal(cluster_judge(&it).rows, i == 0 ? ROWS_NONE : ROWS_OTHER);
+    }
+}
+
 // What the verdict promises before the primary dies: a replica without the row of the reign is promoted by nobody.
 static void a_replica_without_the_tables_is_no_candidate(void **state) {
     (void)state;
@@ -223,6 +237,7 @@ int main(void) {
         cmocka_unit_test(what_a_replica_showed_before_is_not_forgotten),
         cmocka_unit_test(a_replica_that_is_about_to_lose_it_proves_nothing),
         cmocka_unit_test(a_row_of_another_server_is_not_ours),
+        cmocka_unit_test(a_row_of_another_cluster_is_told),
         cmocka_unit_test(a_table_that_nobody_can_read_is_told_after_a_while),
         cmocka_unit_test(a_replica_without_the_tables_is_no_candidate),
     };
