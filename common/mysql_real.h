@@ -18,4 +18,5 @@ struct db_session {
 bool session_run(struct db_session *session, int64_t timeout_ms, const char *sql, struct err *err);
 bool session_wait(struct db_session *session, int64_t deadline_ms, int slice_ms);
 bool session_error(struct db_session *session, struct err *err);
+void session_refuse_files(struct db_session *session);  // whatever file the server asks for
 bool session_deadline_error(struct db_session *session, int64_t timeout_ms, struct err *err);

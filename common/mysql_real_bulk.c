@@ -91,6 +91,32 @@ static int load_failed(void *opaque, char *text, unsigned size_bytes) {
     return CR_UNKNOWN_ERROR;
 }
 
+// A server may answer any statement by asking for a file of the client's machine, and the client library would open it.
+// https://dev.mysql.com/doc/refman/8.4/en/load-data-local-security.html
+static int refuse_init(void **ret, const char *name, void *unused) {
+    (void)name;
+    (void)unused;
+    *ret = NULL;
+    return 1;
+}
+
+static int refuse_read(void *opaque, char *buffer, unsigned room_bytes) {
+    (void)opaque;
+    (void)buffer;
+    (void)room_bytes;
+    return -1;
+}
+
+static int refuse_why(void *opaque, char *text, unsigned size_bytes) {
+    (void)opaque;
+    (void)text_copy(text, size_bytes, "the server asked for a file, which no statement of ours offers");
+    return CR_UNKNOWN_ERROR;
+}
+
+void session_refuse_files(struct db_session *session) {
+    mysql_set_local_infile_handler(&session->mysql, refuse_init, refuse_read, load_end, refuse_why, NULL);
+}
+
 bool db_load(struct db_session *session, const char *sql, db_load_fn *fill, void *arg, struct err *err) {
     if (!session->bulk || session->poisoned) {
         return err_set(err, ERR_LOST, 0, "no bulk session to load through");
@@ -98,7 +124,7 @@ bool db_load(struct db_session *session, const char *sql, db_load_fn *fill, void
     struct load load = {.fill = fill, .arg = arg};
     mysql_set_local_infile_handler(&session->mysql, load_init, load_read, load_end, load_failed, &load);
     bool ok = mysql_real_query(&session->mysql, sql, strlen(sql)) == 0;
-    mysql_set_local_infile_default(&session->mysql);
+    session_refuse_files(session);
     if (load.err.kind != ERR_NONE) {
         session->poisoned = true;  // the statement ended early: whatever arrived must not be committed
         return err_set(err, load.err.kind, load.err.number, "%s", load.err.text);

@@ -187,6 +187,7 @@ static void set_options(struct db_session *session, const struct db_login *login
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &whole_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "relevo");
+    session_refuse_files(session);
     if (login->terse) {
         bool optional = true;
         mysql_options(mysql, MYSQL_OPT_OPTIONAL_RESULTSET_METADATA, &optional);
@@ -322,7 +323,8 @@ static enum probe_outcome open_at(const struct db_login *login, int64_t timeout_
 }
 
 bool db_elsewhere(enum probe_outcome outcome) {
-    return outcome == PROBE_REFUSED || outcome == PROBE_UNREACHABLE || outcome == PROBE_TIMEOUT || outcome == PROBE_LOST;
+    return outcome == PROBE_REFUSED || outcome == PROBE_UNREACHABLE || outcome == PROBE_TIMEOUT ||
+           outcome == PROBE_LOST;
 }
 
 // Each address in turn: the client's nonblocking connect takes the first alone. For the name to refuse, all must.

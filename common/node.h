@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NODE_MAX 9         // as many members as InnoDB Cluster allows
-#define NODE_NAME_SIZE 64  // a host name label
-#define NODE_HOST_SIZE 256 // a host name with dots, or a numeric address
+#define NODE_MAX 9          // as many members as InnoDB Cluster allows
+#define NODE_NAME_SIZE 64   // a host name label
+#define NODE_HOST_SIZE 256  // a host name with dots, or a numeric address
 #define NODE_UUID_SIZE 37
-#define NODE_WHY_SIZE 320
+#define NODE_WHY_SIZE 640  // a sentence, and the statement that mends what it tells
 
 // The schema whose existence on a node says that a resync began to change its data and did not finish. resync puts it
 // there and takes it away; the watcher promotes nobody who has it.
@@ -96,33 +96,33 @@
     X(SEVERITY_WARNING, "warning") \
     X(SEVERITY_ERROR, "error")
 
-#define EVENT_TYPES(X)                                                                   \
-    X(EVENT_STARTED, "STARTED") /* a service came up */                                  \
-    X(EVENT_PHASE, "PHASE")     /* the cluster's phase changed */                        \
-    X(EVENT_NODE_UP, "NODE_UP")                                                          \
-    X(EVENT_NODE_DOWN, "NODE_DOWN")                                                      \
-    X(EVENT_FENCED, "FENCED")                                                            \
-    X(EVENT_FAILOVER, "FAILOVER")     /* also a row of system_events */                  \
-    X(EVENT_SWITCHOVER, "SWITCHOVER") /* also a row of system_events */                  \
-    X(EVENT_RECOVERY, "RECOVERY")     /* also a row: a lost node streams again */        \
-    X(EVENT_RESYNC, "RESYNC")         /* also a row: a resync job ended well */          \
-    X(EVENT_ELECTED, "ELECTED")       /* a first primary was opened */                   \
-    X(EVENT_REPOINTED, "REPOINTED")                                                      \
-    X(EVENT_ABORTED, "ABORTED") /* an action ended without effect; why says why */       \
-    X(EVENT_RESYNC_STARTED, "RESYNC_STARTED")                                            \
-    X(EVENT_RESYNC_PROGRESS, "RESYNC_PROGRESS")                                          \
-    X(EVENT_RESYNC_FAILED, "RESYNC_FAILED")                                              \
-    X(EVENT_RESCUED, "RESCUED")   /* diverged transactions were saved */                 \
-    X(EVENT_VERIFIED, "VERIFIED") /* a node was compared with the primary */             \
-    X(EVENT_VERIFY_FAILED, "VERIFY_FAILED") /* ... was not: it failed, or was stopped */ \
-    X(EVENT_SYNC_ON, "SYNC_ON")   /* lossless: the primary waits for acknowledgements */ \
-    X(EVENT_SYNC_OFF, "SYNC_OFF") /* lossless: it goes on alone, or could */             \
-    X(EVENT_FORCED, "FORCED")     /* a person accepted the loss that was explained */    \
-    X(EVENT_MAINTENANCE, "MAINTENANCE")                                                  \
-    X(EVENT_ACK, "ACK")                                                                  \
-    X(EVENT_COMMAND_ACCEPTED, "COMMAND_ACCEPTED")                                        \
-    X(EVENT_COMMAND_REFUSED, "COMMAND_REFUSED")                                          \
-    X(EVENT_COMMAND_FINISHED, "COMMAND_FINISHED")                                        \
+#define EVENT_TYPES(X)                                                                             \
+    X(EVENT_STARTED, "STARTED") /* a service came up */                                            \
+    X(EVENT_PHASE, "PHASE")     /* the cluster's phase changed */                                  \
+    X(EVENT_NODE_UP, "NODE_UP")                                                                    \
+    X(EVENT_NODE_DOWN, "NODE_DOWN")                                                                \
+    X(EVENT_FENCED, "FENCED")                                                                      \
+    X(EVENT_FAILOVER, "FAILOVER")     /* also a row of system_events */                            \
+    X(EVENT_SWITCHOVER, "SWITCHOVER") /* also a row of system_events */                            \
+    X(EVENT_RECOVERY, "RECOVERY")     /* also a row: a lost node streams again */                  \
+    X(EVENT_RESYNC, "RESYNC")         /* also a row: a resync job ended well */                    \
+    X(EVENT_ELECTED, "ELECTED")       /* a first primary was opened */                             \
+    X(EVENT_REPOINTED, "REPOINTED")                                                                \
+    X(EVENT_ABORTED, "ABORTED") /* an action ended without effect; why says why */                 \
+    X(EVENT_RESYNC_STARTED, "RESYNC_STARTED")                                                      \
+    X(EVENT_RESYNC_PROGRESS, "RESYNC_PROGRESS")                                                    \
+    X(EVENT_RESYNC_FAILED, "RESYNC_FAILED")                                                        \
+    X(EVENT_RESCUED, "RESCUED")             /* diverged transactions were saved */                 \
+    X(EVENT_VERIFIED, "VERIFIED")           /* a node was compared with the primary */             \
+    X(EVENT_VERIFY_FAILED, "VERIFY_FAILED") /* ... was not: it failed, or was stopped */           \
+    X(EVENT_SYNC_ON, "SYNC_ON")             /* lossless: the primary waits for acknowledgements */ \
+    X(EVENT_SYNC_OFF, "SYNC_OFF")           /* lossless: it goes on alone, or could */             \
+    X(EVENT_FORCED, "FORCED")               /* a person accepted the loss that was explained */    \
+    X(EVENT_MAINTENANCE, "MAINTENANCE")                                                            \
+    X(EVENT_ACK, "ACK")                                                                            \
+    X(EVENT_COMMAND_ACCEPTED, "COMMAND_ACCEPTED")                                                  \
+    X(EVENT_COMMAND_REFUSED, "COMMAND_REFUSED")                                                    \
+    X(EVENT_COMMAND_FINISHED, "COMMAND_FINISHED")                                                  \
     X(EVENT_ALARM, "ALARM") /* needs a person: misconfigured, unsafe, full */
 
 #define X(id, name) id,

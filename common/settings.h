@@ -28,6 +28,7 @@ struct settings {
     int64_t probe_ms;
     int64_t silent_ms;
     unsigned failover_limit;    // this many failovers ...
+    int64_t lock_grace_ms;      // how long somebody's lock may hold up a promotion
     int64_t failover_limit_ms;  // ... within this long freeze automation
     char http_host[64];
     uint16_t http_port;
@@ -37,8 +38,8 @@ struct settings {
     char rescued_dir[256];    // RELEVO_RESCUED_DIR: where diverged transactions are saved (default
                               // /var/lib/relevo/rescued)
     bool copy_unasked;        // RELEVO_COPY: a node that holds data is copied over without asking a person
-    bool watch_first;         // RELEVO_START: nothing is begun with a cluster that is not on record before a person says so
-    bool verify_copies;       // compare a node with the primary after a copy
+    bool watch_first;    // RELEVO_START: nothing is begun with a cluster that is not on record before a person says so
+    bool verify_copies;  // compare a node with the primary after a copy
     enum lang lang;
     enum log_level log_level;  // lines below it are not written
 };

@@ -12,7 +12,7 @@ RUN apt-get -o Acquire::Check-Valid-Until=false update \
         python3 python3-pytest python3-pytest-rerunfailures python3-selenium python3-redis python3-pymysql python3-cryptography \
         chromium chromium-driver fonts-dejavu-core fonts-noto-color-emoji \
         mysql-client redis-server redis-tools docker-cli docker-compose \
-        iproute2 iptables procps util-linux git ca-certificates shellcheck \
+        iproute2 iptables procps util-linux git ca-certificates curl shellcheck \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 
 # What people copy a database with today: `make bench-resync` measures Relevo beside it.

@@ -56,9 +56,10 @@ add_new_secrets() {
     done
 }
 
-# Servers that an older version made lack the newer accounts: the script of the first boot makes them.
+# Servers that an older version made lack the newer accounts: the script of the first boot makes them. A replica is open to
+# root for that moment, and the watcher, which would close it again, stands still meanwhile.
 upgrade_accounts() {
-    local node tries found
+    local node tries found stopped=
     for node in mysql-replica mysql-primary; do
         docker inspect "$node" >/dev/null 2>&1 || continue
         # shellcheck disable=SC2016 # the container's shell expands these
@@ -69,10 +70,14 @@ upgrade_accounts() {
             sleep 0.5
         done
         if [[ $found == 1 ]]; then
+            if [[ -z $stopped ]]; then
+                docker stop db-watcher >/dev/null && stopped=yes
+            fi
             docker exec "$node" bash /docker-entrypoint-initdb.d/10-accounts.sh || die "the accounts of $node could not be upgraded"
             say "Upgraded Relevo's accounts on $node"
         fi
     done
+    [[ -z $stopped ]] || docker start db-watcher >/dev/null
 }
 
 build_services() {

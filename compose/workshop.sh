@@ -14,7 +14,8 @@ options=(--rm --init --name "relevo-workshop-$$" -v "$PWD:$PWD" -w "$PWD" -e HOM
 if [[ ${1:-} == --docker ]]; then
     shift
     # Chromium needs more shared memory than a container gets.
-    options+=(--network host -v /var/run/docker.sock:/var/run/docker.sock --shm-size 1g
+    socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+    options+=(--network host -v "${socket#unix://}:/var/run/docker.sock" --shm-size 1g
         -e MYSQL_IMAGE -e REDIS_IMAGE -e BASE_IMAGE -e EXTRA_CA -e "RELEVO_DEV_IMAGE=$IMAGE" -e DOCKER_BUILDKIT)
 else
     options+=(--network none -u "$(id -u):$(id -g)")

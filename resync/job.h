@@ -51,6 +51,7 @@ struct job {
     bool rescued_private;                                        // ... in a file that goes with the job
     char recipient_uuid[NODE_UUID_SIZE];
     char primary[NODE_NAME_SIZE], primary_uuid[NODE_UUID_SIZE];
+    bool idle_only;  // the node streams and nobody asked: rows of its own stay until a person says so (RELEVO_COPY=ask)
 };
 
 struct job *job_new(const struct settings *settings, struct ship *ship, const struct job_state *state);

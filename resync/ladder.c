@@ -244,6 +244,7 @@ static bool attempt(struct job *job, struct plan_facts *tried, bool *streamed, e
         !streams(&recipient, streamed) || !step_fence(job, &recipient) || !obstacles_tidy(job, &recipient)) {
         return false;
     }
+    job->idle_only = *streamed && !job->settings->copy_unasked && text_equal(job->state.by, "watcher");
     job_step(job, "plan");
     struct plan plan = {0};
     if (!picture_take(&recipient, &primary, &picture) ||

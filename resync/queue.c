@@ -16,6 +16,9 @@ struct queue {
     struct store *store;
     struct worker *workers[2 * NODE_MAX];  // dense; of a node at most one job and one comparison
     size_t worker_count;
+    struct waiting {
+        char node[NODE_NAME_SIZE], id[40], command_id[64];
+    } waiting[NODE_MAX];  // comparisons that wait: one that is put in the place of such a one leaves it unanswered
     bool store_away;  // said so already
     void (*wake)(void *arg);
     void *arg;
@@ -152,6 +155,30 @@ static void look_at_job(struct queue *queue, const struct cluster_state *cluster
     }
 }
 
+// A comparison that waits has no worker which could answer whoever asked for it.
+static void look_at_waiting(struct queue *queue, const struct cluster_state *cluster, const struct job_state *job) {
+    struct waiting *it = NULL;
+    for (size_t i = 0; i < NODE_MAX && !(it && text_equal(it->node, job->node)); i++) {
+        struct waiting *slot = &queue->waiting[i];
+        it = text_equal(slot->node, job->node) || (!it && *slot->node == '\0') ? slot : it;
+    }
+    if (!it) {
+        return;
+    }
+    if (*it->command_id && !text_equal(it->id, job->id)) {
+        char why[NODE_WHY_SIZE];
+        (void)msg_render(MSG_VERIFY_REPLACED, log_lang(), KVS(KV("node", job->node)), why, sizeof why);
+        tell(queue, EVENT_COMMAND_FINISHED, SEVERITY_WARNING, job->node, cluster->epoch, MSG_RESYNC_COMMAND_FAILED,
+             KVS(KV("node", job->node), KV("id", it->command_id), KV("action", "resync"), KV("why", why)));
+    }
+    *it = (struct waiting){0};
+    if (job->phase == JOB_QUEUED && job->epoch == cluster->epoch && !worker_of(queue, job->node, true)) {
+        (void)text_copy(it->node, sizeof it->node, job->node);
+        (void)text_copy(it->id, sizeof it->id, job->id);
+        (void)text_copy(it->command_id, sizeof it->command_id, job->command_id);
+    }
+}
+
 static bool read_state(struct queue *queue, struct cluster_state *ret) {
     struct err err = {0};
     bool ok = store_read(queue->store, ret, NULL, &err);
@@ -173,6 +200,7 @@ void queue_look(struct queue *queue) {
         }
         for (size_t i = 0; i < cluster.check_count; i++) {
             look_at_job(queue, &cluster, &cluster.checks[i]);
+            look_at_waiting(queue, &cluster, &cluster.checks[i]);
         }
     }
     state_done(&cluster);

@@ -8,6 +8,7 @@
 #include "resync/rescue_file.h"
 #include "resync/rewind_parts.h"
 
+enum { RULE_ASK_ROWS = 77 };
 enum {
     // Of events, unpacked. They are undone in one transaction and held in memory; beyond that a copy is not slower.
     UNDO_BYTES_MOST = 64 * 1024 * 1024,
@@ -68,6 +69,9 @@ static bool judge(struct job *job, struct peer *recipient, struct peer *primary,
     }
     if (verdict != UNDO_POSSIBLE) {
         return job_unfit(job, undo_rule(verdict), undo_why(verdict), KVS(KV("what", what), KVI("most", most)));
+    }
+    if (job->idle_only && undo_rows(undo) > 0) {
+        return job_unfit(job, RULE_ASK_ROWS, MSG_REWIND_ASK_FIRST, KVS(KVI("rows", undo_rows(undo))));
     }
     AUTO_PEER struct peer here = {0};
     AUTO_PEER struct peer there = {0};

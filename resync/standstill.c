@@ -17,20 +17,18 @@ enum {
 // every writer for the read lock. Such a statement holds a metadata lock. What holds none is not in the way, whosever
 // it is: the watcher's sentinel, a replica's applier that has nothing to do, SLEEP(). Were these locks not recorded on
 // the server, every long statement would count.
-#define LONG_STATEMENTS_SQL                                                                                         \
-    "SELECT COUNT(*) FROM performance_schema.processlist p WHERE p.command IN ('Query', 'Execute') AND p.time >= 1" \
-    " AND p.id <> CONNECTION_ID() AND (EXISTS (SELECT 1 FROM performance_schema.threads t"                          \
-    " JOIN performance_schema.metadata_locks m ON m.owner_thread_id = t.thread_id WHERE t.processlist_id = p.id"    \
-    " AND m.object_type NOT IN ('USER LEVEL LOCK', 'LOCKING SERVICE')) OR NOT EXISTS (SELECT 1 FROM"                \
-    " performance_schema.setup_instruments WHERE name = 'wait/lock/metadata/sql/mdl' AND enabled = 'YES'))"
+#define LONG_STATEMENTS_SQL                                                                                      \
+    "SELECT CONCAT(p.id, ' (', p.user, ')') FROM performance_schema.processlist p WHERE p.command IN ('Query', " \
+    "'Execute') AND p.time >= 1"                                                                                 \
+    " AND p.id <> CONNECTION_ID() AND (EXISTS (SELECT 1 FROM performance_schema.threads t"                       \
+    " JOIN performance_schema.metadata_locks m ON m.owner_thread_id = t.thread_id WHERE t.processlist_id = p.id" \
+    " AND m.object_type NOT IN ('USER LEVEL LOCK', 'LOCKING SERVICE')) OR NOT EXISTS (SELECT 1 FROM"             \
+    " performance_schema.setup_instruments WHERE name = 'wait/lock/metadata/sql/mdl' AND enabled = 'YES'))"      \
+    " ORDER BY p.time DESC LIMIT 1"
 
-static bool is_busy(struct peer *server, bool *ret) {
-    AUTO_TEXT char *count = NULL;
-    if (!peer_value(server, LONG_STATEMENTS_SQL, &count)) {
-        return false;
-    }
-    *ret = !text_equal(count, "0");
-    return true;
+// *ret: the session whose statement has run longest, NULL: none has.
+static bool find_busy(struct peer *server, char **ret) {
+    return peer_value(server, LONG_STATEMENTS_SQL, ret);
 }
 
 bool standstill_begin(struct job *job, struct peer *server) {
@@ -40,8 +38,8 @@ bool standstill_begin(struct job *job, struct peer *server) {
     }
     for (unsigned round = 1;; round++) {
         struct err err = {0};
-        bool busy = false;
-        if (!is_busy(server, &busy)) {
+        AUTO_TEXT char *busy = NULL;
+        if (!find_busy(server, &busy)) {
             return false;
         }
         if (!busy || round % TRY_ANYWAY_ROUNDS == 0) {
@@ -53,7 +51,9 @@ bool standstill_begin(struct job *job, struct peer *server) {
             }
         }
         if (clock_mono_ms() >= deadline_ms) {
-            return job_fail(job, MSG_DUMP_BUSY, KVS(KV("donor", server->name), KVI("seconds", LOCK_WAIT_MS / 1000)));
+            return job_fail(
+                job, MSG_DUMP_BUSY,
+                KVS(KV("donor", server->name), KVI("seconds", LOCK_WAIT_MS / 1000), KV("session", busy ? busy : "?")));
         }
         if (!job_pause(job, LOCK_PAUSE_MS)) {
             return false;

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.browser import Browser  # noqa: E402
+from lib.checkout import checkout_copy  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 from lib.run import BUILD  # noqa: E402
 
@@ -104,3 +105,7 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("evidence", f"logs, state and history are in {folder}"))
 
 
+@pytest.fixture
+def checkout(bare_cluster):
+    with checkout_copy(bare_cluster.env) as made:
+        yield made

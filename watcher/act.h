@@ -23,13 +23,15 @@ struct act_request {
     uint64_t since;           // the first of those that the target must know of, to take over (facts.reign_since)
     uint64_t epoch;           // of the new reign
     int reign_rule;           // ACT_RESTORE: by which rule the reign began whose row is written again
+    bool job_left;            // a resync job of the target was given up: nobody may be at work there
     bool forced;              // an operator accepts the loss
+    bool unfenced;            // lossless: the old primary stopped and was not seen to close first
     int quorum;               // lossless: so many nodes that vouch must be stopped and asked first; 0: none
     int64_t boots[NODE_MAX];  // ... and in which life of its server each vouched, 0: it does not
     uint64_t received[NODE_MAX];  // ... and how many transactions its relay log had received then
-    int64_t lease_ms;         // monotonic: what cannot be undone is refused by the node from then on, 0: no limit
-    bool unrecorded;          // lossless: it may go on though Redis does not record it
-    bool rival_unheard;       // lossless: another node may reign by now and cannot be asked: nobody is let go on alone
+    int64_t lease_ms;             // monotonic: what cannot be undone is refused by the node from then on, 0: no limit
+    bool unrecorded;              // lossless: it may go on though Redis does not record it
+    bool rival_unheard;  // lossless: another node may reign by now and cannot be asked: nobody is let go on alone
     char command_id[64];
     char by[64];
     int64_t decided_ms;  // monotonic
@@ -46,6 +48,7 @@ struct act_outcome {
     enum reign reign;  // how far the target got
     struct err err;    // why not
     char note[200];    // what a person should know of a success ("" if nothing)
+    char ended[300];   // the sessions that held it up and were ended ("" if none)
     int64_t took_ms;
     char steps[160];  // how long each step took: "settle 31, stop 2, ..."
 };

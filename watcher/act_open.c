@@ -3,6 +3,7 @@
 #include "watcher/act_steps.h"
 
 #include "common/clock.h"
+#include "common/text.h"
 
 // The recorded primary may have come back with less than it had (rule 169).
 static bool lost_nothing(const struct act_context *context, const struct act_request *request,
@@ -19,17 +20,20 @@ static bool lost_nothing(const struct act_context *context, const struct act_req
     return executed != NULL;
 }
 
+static bool may_open(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                     struct err *err) {
+    return step_old_is_away(context, request, err) && step_others_closed(context, request->target, -1, err) &&
+           (request->act != ACT_REOPEN || lost_nothing(context, request, session, err));
+}
+
 void act_open(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
     AUTO_SESSION struct db_session *session = NULL;
     if (!step_open(context, request->target, request->target_uuid, &session, &outcome->err)) {
         return;
     }
-    if (step_go_alone(context, request, session, &outcome->err) && step_drain(session, &outcome->err) &&
-        step_license(session, &outcome->err) && step_old_is_away(context, request, &outcome->err) &&
-        step_others_closed(context, request->target, -1, &outcome->err) &&
-        (request->act != ACT_REOPEN || lost_nothing(context, request, session, &outcome->err))) {
-        outcome->reign = step_reign(context, session, request, false, &outcome->err);
-    }
+    (void)(step_go_alone(context, request, session, &outcome->err) &&
+           step_drain(context, request->target, session, outcome) &&
+           step_reign_unheld(context, request, session, may_open, false, outcome));
     outcome->ok = outcome->reign == REIGN_OPEN;
     if (outcome->ok) {
         step_end_older_reigns(context, session, request->epoch);
@@ -43,6 +47,13 @@ void act_fence(const struct act_context *context, const struct act_request *requ
                   (lossless ? step_fence_waiting(context, request, session, &outcome->err)
                             : step_fence(context, request->target, request->target_uuid, request->old_epoch, session,
                                          &outcome->err));
+    // Two nodes that take writes are worse than one that nobody can reach.
+    if (!outcome->ok && session && (outcome->err.kind == ERR_BUSY || outcome->err.kind == ERR_TIMEOUT)) {
+        struct err why = {0};
+        bool out = step_shut_out(context, request->target, request->target_uuid, request->old_epoch, &why);
+        (void)text_format(outcome->note, sizeof outcome->note, "%s",
+                          out ? "its clients are turned away meanwhile (offline_mode)" : why.text);
+    }
 }
 
 void act_restore(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {

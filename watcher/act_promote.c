@@ -66,8 +66,9 @@ static void repoint_others(const struct act_context *context, const struct act_r
 }
 
 // Applies what was received. An operator who forces accepts that some of it is lost, and is told how much.
-static bool drained(struct db_session *session, const struct act_request *request, struct act_outcome *outcome) {
-    if (step_drain(session, &outcome->err)) {
+static bool drained(const struct act_context *context, struct db_session *session, const struct act_request *request,
+                    struct act_outcome *outcome) {
+    if (step_drain(context, request->target, session, outcome)) {
         return true;
     }
     if (!request->forced || !db_alive(session)) {
@@ -76,6 +77,12 @@ static bool drained(struct db_session *session, const struct act_request *reques
     (void)text_copy(outcome->note, sizeof outcome->note, outcome->err.text);
     outcome->err = (struct err){0};
     return true;
+}
+
+static bool may_open(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                     struct err *err) {
+    (void)session;
+    return step_old_is_away(context, request, err) && step_others_closed(context, request->target, request->old, err);
 }
 
 void act_promote(const struct act_context *context, const struct act_request *request, struct act_outcome *outcome) {
@@ -93,26 +100,21 @@ void act_promote(const struct act_context *context, const struct act_request *re
                  step_timed(outcome, "stop", &since_ms,
                             step_stop_receiver(context, request->target, request->target_uuid, &session, &busy, err)) &&
                  (request->quorum == 0 || step_ask_vouchers(context, request, session, others.stopped, err)) &&
-                 step_timed(outcome, "drain", &since_ms, drained(session, request, outcome)) &&
-                 step_go_alone(context, request, session, err) && step_license(session, err) &&
-                 step_old_is_away(context, request, err) &&
-                 step_others_closed(context, request->target, request->old, err);
-    if (!ready) {
+                 step_timed(outcome, "drain", &since_ms, drained(context, session, request, outcome)) &&
+                 (!request->job_left || step_nobody_rebuilds(session, err)) &&
+                 step_go_alone(context, request, session, err);
+    // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
+    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then,
+    // though a receiver that hangs in an attempt to connect makes that take seconds.
+    bool source_later = !request->forced;
+    if (!ready || !step_reign_unheld(context, request, session, may_open, source_later, outcome)) {
         restart_receivers(context, request, &others, &session);
         return;
     }
-    // The receiver is stopped and the applier has drained, so clients need not wait until the source is forgotten: that
-    // costs more writes to the disk than all the rest. One who forces may have left the applier at work: not then, though
-    // a receiver that hangs in an attempt to connect makes that take seconds.
-    bool source_later = !request->forced;
-    outcome->reign = step_reign(context, session, request, source_later, err);
     (void)step_timed(outcome, "open", &since_ms, true);
     if (outcome->reign == REIGN_OPEN && source_later && !busy) {
         struct err ignored = {0};  // rule 534 does it then
         (void)step_forget_source(session, &ignored);
-    }
-    if (outcome->reign == REIGN_NOT_BEGUN) {
-        restart_receivers(context, request, &others, &session);
     }
     if (outcome->reign != REIGN_OPEN) {
         return;  // before the epoch row: tried again; after it: reopened, for it is the primary now

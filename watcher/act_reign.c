@@ -8,7 +8,12 @@
 #include "common/text.h"
 #include "watcher/publish.h"
 
-enum { STATEMENT_MS = 3000 };
+enum { STATEMENT_MS = 3000, WHY_BYTES = 512 };
+
+// A lock that somebody holds is waited for as long, in seconds, not until the statement is given up: then nobody could
+// say whether the row was written.
+static const char unlock_sql[] =
+    "SET GLOBAL super_read_only = OFF, SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1";
 
 static const char epoch_table_sql[] =
     "CREATE TABLE IF NOT EXISTS relevo.epoch (epoch BIGINT UNSIGNED NOT NULL PRIMARY KEY,"
@@ -62,9 +67,16 @@ static bool licence_ran_out(struct db_session *session) {
     return db_value(session, STATEMENT_MS, "SELECT NOT (" LICENSED_SQL ")", &over, &ignored) && text_equal(over, "1");
 }
 
+// What fits into the column.
+static char *quoted_why(struct db_session *session, const struct act_request *request) {
+    char why[WHY_BYTES];
+    (void)text_copy(why, sizeof why, request->why);
+    return db_quote(session, why, strlen(why));
+}
+
 static bool write_epoch(struct db_session *session, const struct settings *settings, const struct act_request *request,
                         struct err *err) {
-    AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
+    AUTO_TEXT char *why = quoted_why(session, request);
     unsigned long long epoch = request->epoch;
     unsigned long long after = takes_over_from(request);
     if (!db_execf(session, STATEMENT_MS, err,
@@ -132,7 +144,7 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     const struct settings *settings = context->settings;
     enum reign reign = REIGN_NOT_BEGUN;
     // super_read_only off leaves read_only on: only we get in until the epoch row is durable.
-    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, "SET GLOBAL super_read_only = OFF", err) &&
+    if (still_leads(context, err) && db_exec(session, STATEMENT_MS, unlock_sql, err) &&
         ensure_tables(context, request->target, session, err)) {
         reign = write_epoch(session, settings, request, err) ? REIGN_BEGUN
                 : db_error_is_loss(err)                      ? REIGN_UNCERTAIN
@@ -143,6 +155,9 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
     }
     if (err->kind != ERR_CONFLICT) {  // else it belongs to a newer reign: closing it is not for us
         struct err ignored = {0};
+        if (err->number == LOCK_WAIT_ERROR) {
+            step_name_holder(session, err);
+        }
         (void)step_stay_closed(session, &ignored);
     }
     (void)err_wrap(err, "opening %s", settings->nodes[request->target].name);
@@ -152,7 +167,7 @@ enum reign step_reign(const struct act_context *context, struct db_session *sess
 bool step_restore_reign(const struct act_context *context, struct db_session *session,
                         const struct act_request *request, struct err *err) {
     AUTO_TEXT char *open = NULL;
-    AUTO_TEXT char *why = db_quote(session, request->why, strlen(request->why));
+    AUTO_TEXT char *why = quoted_why(session, request);
     // On a node that was closed meanwhile super_read_only refuses what makes the tables.
     if (!still_leads(context, err) || !db_value(session, STATEMENT_MS, "SELECT @@GLOBAL.read_only + 0", &open, err) ||
         !(text_equal(open, "0") || err_set(err, ERR_CONFLICT, 0, "it takes no writes")) ||

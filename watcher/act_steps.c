@@ -87,6 +87,7 @@ bool step_fence(const struct act_context *context, int node, const char *uuid, u
             break;
         }
         if (err->number != MYSQL_LOCK_WAIT || attempt == FENCE_ATTEMPTS) {
+            step_name_writer(session, err);
             return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
         }
         if (!step_end_sessions(context, node, uuid, err)) {
@@ -244,9 +245,10 @@ bool step_settle(struct db_session *session, struct err *err) {
     return true;
 }
 
-bool step_drain(struct db_session *session, struct err *err) {
+bool step_drain(const struct act_context *context, int node, struct db_session *session, struct act_outcome *outcome) {
+    struct err *err = &outcome->err;
     uint64_t least_left = UINT64_MAX;
-    int64_t progress_ms = clock_mono_ms();
+    struct standstill stands = {.since_ms = clock_mono_ms()};
     for (;;) {
         struct applier now;
         if (!look_at_applier(session, &now, err)) {
@@ -265,10 +267,12 @@ bool step_drain(struct db_session *session, struct err *err) {
         }
         if (now.left < least_left) {
             least_left = now.left;
-            progress_ms = clock_mono_ms();
-        } else if (clock_mono_ms() - progress_ms > DRAIN_STALL_MS) {
+            stands.since_ms = clock_mono_ms();
+        } else if (clock_mono_ms() - stands.since_ms > DRAIN_STALL_MS) {
             return err_set(err, ERR_TIMEOUT, 0, "applying stands still with %llu transactions left",
                            (unsigned long long)now.left);
+        } else {
+            step_end_holders(context, node, session, &stands, outcome);
         }
         // Wakes up at the moment when all is applied; after a second, look whether the applier still lives.
         if (!db_execf(session, STATEMENT_MS, err, "DO WAIT_FOR_EXECUTED_GTID_SET('%s', 1)", received)) {
@@ -309,14 +313,15 @@ bool step_old_is_away(const struct act_context *context, const struct act_reques
     AUTO_OBSERVATION struct observation *newest = observe_latest(context->observe, (size_t)request->old);
     // When that look ended proves nothing: a frozen watcher ends it when it thaws.
     if (newest && clock_mono_ms() - newest->began_ms > asked_within_ms(context->settings)) {
-        return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen", name);
+        return err_set(err, ERR_FAILED, 0, "%s has not been asked for a while, as if this watcher had been frozen",
+                       name);
     }
     // A server that answers and does not let us look lives, and may take the writes of others. One that restarted is
     // closed. (Of a promotion that goes on the uuid that is recorded is the target's own.)
     bool refuses_us = newest && newest->outcome != PROBE_OK && observation_alive(newest);
     bool the_old_one = newest && (request->act == ACT_REOPEN || text_equal(newest->uuid, request->old_uuid));
     bool open = the_old_one && newest->outcome == PROBE_OK && !newest->read_only;
-    if (refuses_us) {
+    if (refuses_us && !step_shut_to_all(context, request->old)) {
         return err_set(err, ERR_FAILED, 0, "%s lives and turns this watcher away (%s): look at it, or stop it", name,
                        newest->error);
     }

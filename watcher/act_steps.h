@@ -55,9 +55,9 @@ enum { LICENCE_MS = 2500 };
 // time, which goes back in autumn.
 bool step_license(struct db_session *session, struct err *err);
 
-// Writes the row of the reign that goes on, which somebody removed, on its open primary, with the tables if they are gone.
-// The binlog carries both to the replicas. Refused by the node itself if it is closed, knows of that reign or a newer one,
-// follows another node, or the licence ran out.
+// Writes the row of the reign that goes on, which somebody removed, on its open primary, with the tables if they are
+// gone. The binlog carries both to the replicas. Refused by the node itself if it is closed, knows of that reign or a
+// newer one, follows another node, or the licence ran out.
 bool step_restore_reign(const struct act_context *context, struct db_session *session,
                         const struct act_request *request, struct err *err);
 
@@ -71,8 +71,34 @@ bool step_restart_replica(struct db_session *session, struct err *err);  // undo
 // Lets a source that shuts down deliver its last transactions: returns when nothing new came for a moment.
 bool step_settle(struct db_session *session, struct err *err);
 
-// Applies what was received, as long as there is progress. Fails when the applier is broken.
-bool step_drain(struct db_session *session, struct err *err);
+// Since when something stands still on a node because of somebody's locks, and whether the log has told whose.
+struct standstill {
+    int64_t since_ms;  // monotonic
+    bool told;
+};
+
+enum { LOCK_WAIT_ERROR = 1205 };
+
+// What the action waits for on that node stands still: names in the log who holds it up, and ends those sessions once
+// it has stood still for RELEVO_LOCK_GRACE_MS (outcome->ended). Whoever called tries again.
+void step_end_holders(const struct act_context *context, int node, struct db_session *session,
+                      struct standstill *stands, struct act_outcome *outcome);
+// step_reign() again and again while somebody's lock holds up the row of the reign, which waits for a second each time.
+// Each try is licensed anew, and may() looks anew at whether the node may be opened. False: it was not opened.
+typedef bool step_may(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                      struct err *err);
+bool step_reign_unheld(const struct act_context *context, const struct act_request *request, struct db_session *session,
+                       step_may *may, bool source_later, struct act_outcome *outcome);
+void step_name_writer(struct db_session *session, struct err *err);  // ... who keeps the node from closing
+
+// offline_mode=ON, which waits for no statement: clients are turned away, and what runs can commit nothing more. For a
+// node that must not take writes and does not close. Its next opening, or the end of its resync, lets clients in.
+bool step_shut_out(const struct act_context *context, int node, const char *uuid, uint64_t epoch, struct err *err);
+void step_name_holder(struct db_session *session, struct err *err);  // adds to *err who holds it up, if anybody does
+
+// Applies what was received, as long as there is progress; ends the sessions that hold it up. Fails when the applier is
+// broken.
+bool step_drain(const struct act_context *context, int node, struct db_session *session, struct act_outcome *outcome);
 
 // Waits until the node has executed gtids, at most timeout_ms.
 bool step_catch_up(struct db_session *session, const char *gtids, int64_t timeout_ms, struct err *err);
@@ -84,6 +110,11 @@ bool step_follow(const struct act_context *context, struct db_session *session, 
 
 // A failover's old primary: the newest observation, which must be new, does not show that it takes writes, or lives
 // and does not let us look. Of other actions it is true.
+// A server that turns this watcher's account away and is closed to all, by what the account of replication sees there.
+bool step_shut_to_all(const struct act_context *context, int node);
+// The service that rebuilds nodes may be frozen, and thaw in the middle of what destroys: nobody is opened who has a session of it.
+bool step_nobody_rebuilds(struct db_session *session, struct err *err);
+
 bool step_old_is_away(const struct act_context *context, const struct act_request *request, struct err *err);
 
 // No node but target and old takes writes, by the newest observations.

@@ -55,13 +55,20 @@ static bool stayed_closed(struct db_session *old, const char *name, struct err *
            text_equal(closed, "1") || err_set(err, ERR_CONFLICT, 0, "%s takes writes meanwhile", name);
 }
 
+static bool caught_up(struct db_session *target, const char *gtids, struct err *err) {
+    bool done = step_catch_up(target, gtids, CATCH_UP_MS, err);
+    if (!done) {
+        step_name_holder(target, err);
+    }
+    return done;
+}
+
 static bool hand_over(const struct act_context *context, const struct act_request *request, struct db_session *old,
                       struct db_session *target, struct act_outcome *outcome) {
     AUTO_TEXT char *gtids = NULL;
     if (!db_value(old, STATEMENT_WITHIN_MS, "SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')", &gtids,
                   &outcome->err) ||
-        !step_catch_up(target, gtids ? gtids : "", CATCH_UP_MS, &outcome->err) ||
-        !step_license(target, &outcome->err) ||
+        !caught_up(target, gtids ? gtids : "", &outcome->err) || !step_license(target, &outcome->err) ||
         !step_others_closed(context, request->target, request->old, &outcome->err) ||
         !stayed_closed(old, context->settings->nodes[request->old].name, &outcome->err)) {
         return false;

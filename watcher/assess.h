@@ -140,6 +140,7 @@ struct node_memory {
     int64_t answered_ms;  // last sign of life of any kind
     int64_t closing_ms;   // it said that it is shutting down, and has not served since
     int64_t open_ms;      // when it was last seen to take writes, 0: not since it was gone
+    bool closed;          // it took no writes when it was seen last
     int64_t hard_ms;      // first refused/gone since the last sign of life, 0 if none
     int64_t asked_ms;     // when the last gap in asking ended, 0: none; silence before that may have been ours
     int64_t told_ms;      // when the last probe ended, whatever it brought
@@ -170,6 +171,8 @@ struct memory {
     struct node_memory nodes[NODE_MAX];
     uint64_t reign_epoch, reign_since;  // of facts.reign_since: the newest reign, the first of the same primary
     char reign_uuid[NODE_UUID_SIZE];
+    uint64_t strange_epoch;  // newest row that another cluster's backup brought, 0: none
+    char strange_uuid[NODE_UUID_SIZE];
     int64_t enough_acks_ms;  // last time that enough replicas acknowledged, 0: no open primary
     int64_t acked_ms;        // last time that an acknowledgement came or no commit waited for one
     int64_t loose_ms;        // last time that the primary was seen not to wait though that is recorded
@@ -223,7 +226,11 @@ struct facts {
 
 // Who is recorded as primary: the newest of the state hash and the relevo.epoch rows of all nodes that answer. Changes
 // *state (epoch, primary, primary_uuid) and returns true if a row is newer than the hash: Redis lost its memory.
-bool assess_record(struct cluster_state *state, struct observation *const observations[], int count);
+// A row that the recorded primary holds while it takes writes, of a server that is none of the nodes, came with another
+// cluster's backup: it is remembered and never believed (rule 517).
+bool assess_record(struct cluster_state *state, struct memory *memory, struct observation *const observations[],
+                   int count);
+bool assess_stranger(const struct memory *memory, const char *uuid, int count);  // none of the nodes, all of which are known
 
 // A server is known by its uuid. If it bears another name now than the record says, the record takes that name: true. Not
 // while the old name may still be its own, nor if several servers have that uuid.

@@ -92,6 +92,7 @@ void assess_remember(struct node_memory *memory, const struct observation *obser
     remember_asking(memory, observation);
     if (observation->outcome == PROBE_OK) {
         memory->ok_ms = observation->at_ms;
+        memory->closed = observation->read_only;
         memory->open_ms = observation->read_only ? memory->open_ms : observation->at_ms;
         memory->answered_ms = observation->at_ms;
         memory->hard_ms = 0;
@@ -140,11 +141,40 @@ enum reach assess_reach(const struct node_memory *memory, const struct observati
     return memory->answered_ms ? REACH_MISSED : REACH_UNSEEN;
 }
 
-bool assess_record(struct cluster_state *state, struct observation *const observations[], int count) {
-    bool newer = false;
+bool assess_stranger(const struct memory *memory, const char *uuid, int count) {
+    for (int i = 0; i < count; i++) {
+        if (*memory->nodes[i].uuid == '\0' || text_equal(memory->nodes[i].uuid, uuid)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool tells_a_reign(const struct observation *it) {
+    return it && it->outcome == PROBE_OK && it->relevo_known && *it->epoch_uuid;
+}
+
+// No reign of another server reaches the tables of a primary that takes writes, but by somebody who restores them there.
+static void remember_strangers(const struct cluster_state *state, struct memory *memory,
+                               struct observation *const observations[], int count) {
     for (int i = 0; i < count; i++) {
         const struct observation *it = observations[i];
-        if (it && it->outcome == PROBE_OK && it->relevo_known && it->epoch > state->epoch && *it->epoch_uuid) {
+        if (tells_a_reign(it) && !it->read_only && text_equal(it->uuid, state->primary_uuid) &&
+            it->epoch > state->epoch && assess_stranger(memory, it->epoch_uuid, count)) {
+            memory->strange_epoch = it->epoch;
+            (void)text_copy(memory->strange_uuid, sizeof memory->strange_uuid, it->epoch_uuid);
+        }
+    }
+}
+
+bool assess_record(struct cluster_state *state, struct memory *memory, struct observation *const observations[],
+                   int count) {
+    bool newer = false;
+    remember_strangers(state, memory, observations, count);
+    for (int i = 0; i < count; i++) {
+        const struct observation *it = observations[i];
+        bool strange = it && it->epoch == memory->strange_epoch && text_equal(it->epoch_uuid, memory->strange_uuid);
+        if (tells_a_reign(it) && it->epoch > state->epoch && !strange) {
             state->epoch = it->epoch;
             (void)text_copy(state->primary, sizeof state->primary, it->epoch_primary);
             (void)text_copy(state->primary_uuid, sizeof state->primary_uuid, it->epoch_uuid);
@@ -207,6 +237,7 @@ void assess_restore(struct memory *memory, const struct cluster_state *state, co
         if (it->ok_ms == 0) {
             it->ok_ms = aged(node->seen_ms, now_ms, now_wall_ms);
             (void)text_copy(it->uuid, sizeof it->uuid, node->uuid);
+            it->closed = node->read_only;
         }
         if (it->streamed_ms == 0 && node->streamed_ms > 0 && node->streamed_ms <= now_wall_ms &&
             text_equal(node->source, state->primary)) {

@@ -1,6 +1,6 @@
-// Does the open primary still have the row of its reign? A user may empty Relevo's tables, drop them, or restore old ones
-// from a backup; what that does to the primary it does to its replicas too, and a replica without that row is promoted by
-// nobody (rule 208). So the row is looked after while the primary lives (rules 521, 523).
+// Does the open primary still have the row of its reign? A user may empty Relevo's tables, drop them, or restore old
+// ones from a backup; what that does to the primary it does to its replicas too, and a replica without that row is
+// promoted by nobody (rule 208). So the row is looked after while the primary lives (rules 521, 523).
 #include "watcher/assess_parts.h"
 
 #include "common/text.h"
@@ -10,6 +10,9 @@ static enum rows_view rows_of(const struct view *view, const struct observation 
     bool newest = primary->relevo_known && primary->epoch == state->epoch;
     if (!primary->relevo_known && !primary->rows_absent) {
         return ROWS_UNREAD;
+    }
+    if (primary->epoch > state->epoch && primary->epoch == view->memory->strange_epoch) {
+        return ROWS_OTHER;
     }
     if (primary->epoch > state->epoch) {
         return ROWS_NONE;  // assess_record() takes it over
@@ -65,8 +68,11 @@ void assess_rows(struct view *view) {
                           : memory->rows == ROWS_UNREAD ? UNREAD_PATIENCE_MS
                                                         : ROWS_PATIENCE_MS;
     bool surely = memory->rows_last_ms - memory->rows_ms >= patience_ms;
-    memory->rows_alone |= surely && memory->rows == ROWS_LOST && alone(view, it);
-    view->facts.rows = !surely                                          ? ROWS_NONE
+    // A replica reads its row once a second: what it shows counts from the first look at the primary that began after
+    // the loss, for in the look that found the loss the set of GTIDs may have been read before it.
+    bool after = it->began_ms > memory->rows_ms;
+    memory->rows_alone |= after && memory->rows == ROWS_LOST && alone(view, it);
+    view->facts.rows = !surely                                           ? ROWS_NONE
                        : memory->rows == ROWS_LOST && memory->rows_alone ? ROWS_ALONE
-                                                                        : memory->rows;
+                                                                         : memory->rows;
 }

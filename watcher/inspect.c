@@ -43,7 +43,8 @@ static bool log_in(const struct inspect *inspect, int node, const char *user, co
         .address = *numeric ? numeric : address->name, .port = address->port, .user = user, .password = password};
     enum probe_outcome outcome = db_open(&login, CONNECT_MS, ret, err);
     // One that is offline turns away everybody but us: that is no fault of the account.
-    bool by_server = err->kind == ERR_FAILED && err->number != OFFLINE && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
+    bool by_server =
+        err->kind == ERR_FAILED && err->number != OFFLINE && (err->number < CLIENT_FIRST || err->number > CLIENT_LAST);
     return outcome == PROBE_OK || outcome == PROBE_DENIED || by_server;
 }
 
@@ -93,25 +94,42 @@ static bool look_at_settings(struct db_session *session, struct lacks *lacks, st
         const char *name, *wanted;
         enum lack_kind kind;
     } settings[] = {
-        {"performance_schema", "1", LACK_PFS},
-        {"gtid_mode", "ON", LACK_GTIDS},
-        {"enforce_gtid_consistency", "ON", LACK_GTIDS},
-        {"log_bin", "1", LACK_BINLOG},
-        {"log_replica_updates", "1", LACK_BINLOG},
-        {"binlog_row_image", "FULL", LACK_BINLOG},
+        {"performance_schema", "1", LACK_PFS},          {"gtid_mode", "ON", LACK_GTIDS},
+        {"enforce_gtid_consistency", "ON", LACK_GTIDS}, {"log_bin", "1", LACK_BINLOG},
+        {"log_replica_updates", "1", LACK_BINLOG},      {"binlog_row_image", "FULL", LACK_BINLOG},
     };
     AUTO_ROWS struct db_rows *rows = NULL;
     if (!db_query(session, ASK_MS,
                   "SELECT @@GLOBAL.performance_schema, @@GLOBAL.gtid_mode, @@GLOBAL.enforce_gtid_consistency,"
                   " @@GLOBAL.log_bin, @@GLOBAL.log_replica_updates, @@GLOBAL.binlog_row_image, IF(EXISTS (SELECT 1 FROM"
-                  " information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'), 'ACTIVE', 'absent')",
+                  " information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone' AND PLUGIN_STATUS = 'ACTIVE'), 'ACTIVE', "
+                  "'absent')",
                   &rows, err)) {
         return false;
     }
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         needs_setting(settings[i].name, db_cell(rows, 0, i, NULL), settings[i].wanted, settings[i].kind, lacks);
     }
-    needs_setting("clone", db_cell(rows, 0, sizeof settings / sizeof *settings, NULL), "ACTIVE", LACK_CLONE_PLUGIN, lacks);
+    needs_setting("clone", db_cell(rows, 0, sizeof settings / sizeof *settings, NULL), "ACTIVE", LACK_CLONE_PLUGIN,
+                  lacks);
+    return true;
+}
+
+// A session with a read lock on the whole server, which would hold up a promotion. Not one of our own, as a dump has
+// it.
+static bool look_at_locks(struct db_session *session, struct lacks *lacks, struct err *err) {
+    AUTO_ROWS struct db_rows *rows = NULL;
+    if (!db_query(session, ASK_MS,
+                  "SELECT t.PROCESSLIST_ID, CONCAT(t.PROCESSLIST_USER, '@', COALESCE(t.PROCESSLIST_HOST, ''))"
+                  " FROM performance_schema.metadata_locks h JOIN performance_schema.threads t"
+                  " ON t.THREAD_ID = h.OWNER_THREAD_ID WHERE h.OBJECT_TYPE = 'GLOBAL' AND h.LOCK_TYPE = 'SHARED'"
+                  " AND h.LOCK_STATUS = 'GRANTED' AND t.PROCESSLIST_USER NOT LIKE 'relevo%' LIMIT 1",
+                  &rows, err)) {
+        return false;
+    }
+    if (db_rows_count(rows) > 0) {
+        needs_unheld(db_cell(rows, 0, 0, NULL), db_cell(rows, 0, 1, NULL), lacks);
+    }
     return true;
 }
 
@@ -126,7 +144,8 @@ static bool look(const struct inspect *inspect, int node, struct lacks *ret) {
     if (!log_in(inspect, node, settings->control_user, settings->control_password, &session, &err)) {
         return false;
     }
-    bool read = session && read_grants(session, &rows, &grants, &err) && look_at_settings(session, ret, &err);
+    bool read = session && read_grants(session, &rows, &grants, &err) && look_at_settings(session, ret, &err) &&
+                look_at_locks(session, ret, &err);
     if (read) {
         needs_grants(grants.lines, grants.count, grants.account, ret);
     } else if (!session || err.kind == ERR_FAILED || err.kind == ERR_DENIED) {

@@ -1,5 +1,5 @@
-// The intent: which node is being opened, recorded in the state hash before the first step (obey.c, act.c), found there
-// by the next life, and cleared once a primary serves.
+// What one life of the watcher leaves to the next, and Redis may lose. The intent: which node is being opened, recorded in
+// the state hash before the first step (obey.c, act.c), found there by the next life, and cleared once a primary serves.
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -24,6 +24,7 @@ void intent_adopt(struct watcher *watcher, const char *known) {
         watcher->intent_target = settings_node(watcher->settings, target);
         watcher->intent_act = act_parse(act);
         watcher->intent_old = settings_node(watcher->settings, json_string_value(json_object_get(intent, "old")));
+        watcher->intent_unfenced = json_is_true(json_object_get(intent, "unfenced"));
         watcher->intent_rule = (int)json_integer_value(json_object_get(intent, "rule"));
         watcher->intent_wall_ms = (int64_t)json_integer_value(json_object_get(intent, "since_ms"));
         int64_t age_ms = watcher->now_wall_ms - watcher->intent_wall_ms;
@@ -36,6 +37,18 @@ void intent_adopt(struct watcher *watcher, const char *known) {
         }
     }
     json_decref(intent);
+}
+
+// Redis lost its memory, or an older one was restored: what we read there before, or wrote while we led, is newer.
+void intent_keep_said(struct watcher *watcher, const struct cluster_state *known) {
+    struct cluster_state *state = &watcher->state;
+    if (state->updated_ms <= watcher->hash_ms) {
+        state->maintenance |= known->maintenance;
+        if (atoll(known->failovers) > atoll(state->failovers)) {
+            (void)text_copy(state->failovers, sizeof state->failovers, known->failovers);
+        }
+    }
+    watcher->hash_ms = state->updated_ms;
 }
 
 // A failover that succeeded and was never told, because its watcher was killed in between. (When it is told it joins
@@ -54,6 +67,7 @@ static void tell_unfinished(struct watcher *watcher) {
                                               .rule = watcher->intent_rule,
                                               .target = watcher->intent_target,
                                               .old = watcher->intent_old,
+                                              .unfenced = watcher->intent_unfenced,
                                               .epoch = watcher->intent_epoch,
                                               .by = "watcher",
                                               .decided_ms = watcher->now_ms - (ago_ms > 0 ? ago_ms : 0)}};

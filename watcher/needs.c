@@ -214,8 +214,8 @@ void needs_login(const char *user, int error_number, const char *error, const ch
     if (locked) {
         (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' ACCOUNT UNLOCK;", user);
     } else if (expired) {
-        (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>' PASSWORD EXPIRE NEVER;", user,
-                          password);
+        (void)text_format(mend, sizeof lack->mend, "ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>' PASSWORD EXPIRE NEVER;",
+                          user, password);
     } else if (denied) {
         (void)text_format(mend, sizeof lack->mend,
                           "CREATE USER IF NOT EXISTS '%s'@'%%'; ALTER USER '%s'@'%%' IDENTIFIED BY '<%s>';", user, user,
@@ -236,4 +236,12 @@ void needs_setting(const char *name, const char *found, const char *wanted, enum
     append(lack->what, sizeof lack->what, ", ", text);
     (void)text_format(text, sizeof text, "%s=%s", name, wanted);
     append(lack->mend, sizeof lack->mend, ", ", text);
+}
+
+void needs_unheld(const char *id, const char *account, struct lacks *lacks) {
+    struct lack *lack = &lacks->of[LACK_UNHELD];
+    lack->lacks = true;
+    (void)text_copy(lack->account, sizeof lack->account, account);
+    (void)text_copy(lack->what, sizeof lack->what, id);
+    (void)text_format(lack->mend, sizeof lack->mend, "KILL %s;", id);
 }

@@ -5,32 +5,33 @@
 #include "common/node.h"
 
 // The watcher's account: privilege, and on what. tests/unit/test_needs.c holds 10-accounts.sh to this table.
-#define NEEDED_PRIVILEGES(X)                                                                               \
-    X("REPLICATION CLIENT", "*")       /* where the binlog is; SHOW REPLICA STATUS */                      \
-    X("PROCESS", "*")                  /* who holds up a fence */                                          \
-    X("RELOAD", "*")                   /* RESET REPLICA ALL */                                             \
-    X("EVENT", "*")                    /* which scheduled events do not run */                             \
-    X("SYSTEM_VARIABLES_ADMIN", "*")   /* SET GLOBAL super_read_only, event_scheduler, semi-sync */        \
-    X("CONNECTION_ADMIN", "*")         /* get in when connections are used up; KILL */                     \
-    X("SYSTEM_USER", "*")              /* ... KILL of sessions that have it, as root's */                  \
-    X("REPLICATION_SLAVE_ADMIN", "*")  /* CHANGE REPLICATION SOURCE, START, STOP and RESET REPLICA */      \
-    X("SELECT", "performance_schema")  /* the state of replication; sessions */                            \
-    X("SELECT", "relevo")              /* who reigns */                                                    \
-    X("INSERT", "relevo")              /* a new reign, the heartbeat */                                    \
-    X("UPDATE", "relevo")              /* the heartbeat; whether acknowledgements are waited for */        \
-    X("CREATE", "relevo")              /* the tables, where DB.sql did not make them or somebody dropped them */ \
-    X("SELECT", "relevo_rebuild")      /* the mark of a copy that was not finished */
+#define NEEDED_PRIVILEGES(X)                                                                                    \
+    X("REPLICATION CLIENT", "*")      /* where the binlog is; SHOW REPLICA STATUS */                            \
+    X("PROCESS", "*")                 /* who holds up a fence */                                                \
+    X("RELOAD", "*")                  /* RESET REPLICA ALL */                                                   \
+    X("EVENT", "*")                   /* which scheduled events do not run */                                   \
+    X("SYSTEM_VARIABLES_ADMIN", "*")  /* SET GLOBAL super_read_only, event_scheduler, semi-sync */              \
+    X("CONNECTION_ADMIN", "*")        /* get in when connections are used up; KILL */                           \
+    X("SYSTEM_USER", "*")             /* ... KILL of sessions that have it, as root's */                        \
+    X("REPLICATION_SLAVE_ADMIN", "*") /* CHANGE REPLICATION SOURCE, START, STOP and RESET REPLICA */            \
+    X("SELECT", "performance_schema") /* the state of replication; sessions */                                  \
+    X("SELECT", "relevo")             /* who reigns */                                                          \
+    X("INSERT", "relevo")             /* a new reign, the heartbeat */                                          \
+    X("UPDATE", "relevo")             /* the heartbeat; whether acknowledgements are waited for */              \
+    X("CREATE", "relevo")             /* the tables, where DB.sql did not make them or somebody dropped them */ \
+    X("SELECT", "relevo_rebuild")     /* the mark of a copy that was not finished */
 
 // In the order of what is worse: the first of a node is what the page shows.
-#define LACKS(X)                                                                              \
-    X(LACK_LOGIN, MSG_LACK_LOGIN, true)           /* no new session of ours */                \
-    X(LACK_PRIVILEGE, MSG_LACK_PRIVILEGE, true)   /* what an action on the node would ask */  \
-    X(LACK_GTIDS, MSG_LACK_SETTING, true)         /* gtid_mode is not ON */                   \
-    X(LACK_BINLOG, MSG_LACK_SETTING, false)       /* nobody could follow it */                \
-    X(LACK_REPL, MSG_LACK_REPL, false)            /* nobody could log in to follow it */      \
-    X(LACK_PFS, MSG_LACK_PFS, false)              /* performance_schema is off */             \
-    X(LACK_CLONE, MSG_LACK_CLONE, false)          /* nobody could be copied from it */        \
-    X(LACK_CLONE_PLUGIN, MSG_LACK_SETTING, false) /* ... or into it */
+#define LACKS(X)                                                                             \
+    X(LACK_LOGIN, MSG_LACK_LOGIN, true)           /* no new session of ours */               \
+    X(LACK_PRIVILEGE, MSG_LACK_PRIVILEGE, true)   /* what an action on the node would ask */ \
+    X(LACK_GTIDS, MSG_LACK_SETTING, true)         /* gtid_mode is not ON */                  \
+    X(LACK_BINLOG, MSG_LACK_SETTING, false)       /* nobody could follow it */               \
+    X(LACK_REPL, MSG_LACK_REPL, false)            /* nobody could log in to follow it */     \
+    X(LACK_PFS, MSG_LACK_PFS, false)              /* performance_schema is off */            \
+    X(LACK_CLONE, MSG_LACK_CLONE, false)          /* nobody could be copied from it */       \
+    X(LACK_CLONE_PLUGIN, MSG_LACK_SETTING, false) /* ... or into it */                       \
+    X(LACK_UNHELD, MSG_LACK_UNHELD, false)        /* somebody's read lock holds it up */
 
 enum lack_kind {
 #define X(id, msg, unable) id,
@@ -53,7 +54,7 @@ struct lacks {
 };
 
 enum msg lack_msg(enum lack_kind kind);
-bool lack_unable(enum lack_kind kind);  // the node cannot be promoted while that lacks
+bool lack_unable(enum lack_kind kind);       // the node cannot be promoted while that lacks
 int lacks_worst(const struct lacks *lacks);  // an enum lack_kind, -1: nothing lacks
 
 // lines: what SHOW GRANTS of that account says (privileges of active roles are among them). account: as CURRENT_USER()
@@ -69,3 +70,6 @@ void needs_login(const char *user, int error_number, const char *error, const ch
 
 // A setting of the server that must be wanted, and is found.
 void needs_setting(const char *name, const char *found, const char *wanted, enum lack_kind kind, struct lacks *lacks);
+
+// Session id of that account holds a read lock on the whole server.
+void needs_unheld(const char *id, const char *account, struct lacks *lacks);

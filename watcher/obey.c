@@ -8,17 +8,17 @@
 
 static void describe_intent(struct watcher *watcher, struct act_request *request) {
     json_t *intent = json_pack(
-        "{s:s, s:s, s:s, s:I, s:i, s:I}", "act", act_name(request->told_as), "target", watcher->names[request->target],
+        "{s:s, s:s, s:s, s:I, s:i, s:I, s:b}", "act", act_name(request->told_as), "target", watcher->names[request->target],
         "old", request->old >= 0 ? watcher->names[request->old] : "", "epoch", (json_int_t)request->epoch, "rule",
-        request->rule, "since_ms", (json_int_t)watcher->now_wall_ms);
+        request->rule, "since_ms", (json_int_t)watcher->now_wall_ms, "unfenced", request->unfenced);
     char *text = json_dumps(intent, JSON_COMPACT);
     (void)text_copy(request->intent, sizeof request->intent, text);
     free(text);
     json_decref(intent);
 }
 
-// Lossless mode: Redis has been away, or has taken no writes, for so long that a later life finds the record old. Nobody
-// else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
+// Lossless mode: Redis has been away, or has taken no writes, for so long that a later life finds the record old.
+// Nobody else decides (lease.c), and what is waited for we know from Redis as it was, and nobody has changed since.
 static bool goes_unrecorded(const struct watcher *watcher) {
     bool held = watcher->now_ms < watcher->lease.held_until_ms;
     int64_t written_ms =
@@ -89,12 +89,15 @@ static void submit(struct watcher *watcher, const struct decision *decision) {
     (void)text_copy(request.why, sizeof request.why, watcher->state.why);
     (void)text_copy(request.by, sizeof request.by, *watcher->asked.by ? watcher->asked.by : "watcher");
     (void)text_copy(request.command_id, sizeof request.command_id, watcher->asked.id);
+    request.unfenced = finishes ? watcher->intent_unfenced : request.act == ACT_PROMOTE && report_unfenced(watcher);
+    request.job_left = job_left(watcher, target);
     describe_intent(watcher, &request);
     publish_keep_intent(watcher->publish);
     (void)text_copy(watcher->state.intent, sizeof watcher->state.intent, request.intent);
     watcher->intent_target = target;
     watcher->intent_act = request.told_as;
     watcher->intent_old = request.old;
+    watcher->intent_unfenced = request.unfenced;
     watcher->intent_rule = request.rule;
     watcher->intent_epoch = request.epoch;
     watcher->intent_wall_ms = watcher->now_wall_ms;
@@ -160,8 +163,37 @@ static struct decision repair_of(const struct watcher *watcher, int node) {
                        (flags_now(watcher) & ~(unsigned)FLAG_COOLING) | (waiting ? FLAG_COOLING : 0u));
 }
 
+enum { ALARM_AGAIN_MS = 60000 };
+
+// Another alarm is told at once, the same one again after a minute.
+static bool alarm_is_due(struct watcher *watcher, int node, int rule) {
+    int oldest = 0;
+    for (int i = 0; i < ALARMS_MAX; i++) {
+        if (watcher->alarms[node][i].rule == rule) {
+            oldest = i;
+            break;
+        }
+        oldest = watcher->alarms[node][i].told_ms < watcher->alarms[node][oldest].told_ms ? i : oldest;
+    }
+    bool same = watcher->alarms[node][oldest].rule == rule;
+    if (same && watcher->now_ms - watcher->alarms[node][oldest].told_ms <= ALARM_AGAIN_MS) {
+        return false;
+    }
+    watcher->alarms[node][oldest].rule = rule;
+    watcher->alarms[node][oldest].told_ms = watcher->now_ms;
+    return true;
+}
+
+// What it holds beyond its primary may change no data, and is undone then (resync/idle.h). db-resync finds out, lets all else
+// be, and the node streams on: tried once until it holds nothing of its own.
+static bool errant_is_due(const struct watcher *watcher, int node) {
+    return watcher->facts.nodes[node].standing == STANDING_ERRANT && !watcher->errant_tried[node] &&
+           watcher->now_ms >= watcher->job_wait_ms[node] && !watcher->told.refused;
+}
+
 static void repair(struct watcher *watcher, int node, const struct decision *decision) {
     const struct observation *it = watcher->observations[node];
+    watcher->errant_tried[node] &= watcher->memory.nodes[node].foreign > 0;
     bool on_node = decision->act == ACT_FENCE || decision->act == ACT_FORGET || decision->act == ACT_SUIT ||
                    decision->act == ACT_RESTORE;
     int known_rule = watcher->memory.reign_rule;  // unknown: nobody moves the place back by himself
@@ -183,8 +215,11 @@ static void repair(struct watcher *watcher, int node, const struct decision *dec
     } else if (decision->act == ACT_RESYNC && jobs_may_queue(watcher, node) && !watcher->told.refused) {
         LOG_INFO(decision->why, KV("node", watcher->names[node]), KVI("rule", decision->rule));
         jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
-    } else if (decision->act == ACT_ALARM && watcher->repairing != node && watcher->now_ms - watcher->alarm_ms[node] > 60000) {
-        watcher->alarm_ms[node] = watcher->now_ms;
+    } else if (decision->act == ACT_ALARM && errant_is_due(watcher, node)) {
+        watcher->errant_tried[node] = true;
+        LOG_INFO(MSG_ERRANT_TRIED, KV("node", watcher->names[node]), KVI("count", watcher->memory.nodes[node].foreign));
+        jobs_queue(watcher, node, RUNG_AUTO, "watcher", "");
+    } else if (decision->act == ACT_ALARM && watcher->repairing != node && alarm_is_due(watcher, node, decision->rule)) {
         report_event(watcher, EVENT_ALARM, SEVERITY_ERROR, watcher->names[node], decision->rule, decision->why,
                      KVS(KV("node", watcher->names[node]), KV("primary", watcher->state.primary),
                          KVI("count", watcher->memory.nodes[node].foreign),
@@ -204,7 +239,8 @@ void obey_repairs(struct watcher *watcher) {
     }
 }
 
-// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is tried.
+// A row that cannot be written again is told by the alarm of rule 515, with this reason, not each time that it is
+// tried.
 void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome) {
     bool restore = outcome->request.act == ACT_RESTORE;
     if (restore) {

@@ -161,7 +161,7 @@ static void decide(struct replay *replay) {
                                        .sync_rests = replay->rest.sync_rests,
                                        .leaving = replay->rest.leaving,
                                        .asks = replay->rest.asks};
-    (void)assess_record(&replay->state, replay->observations, replay->count);
+    (void)assess_record(&replay->state, &replay->memory, replay->observations, replay->count);
     replay->facts = assess(&replay->memory, &input);
     unsigned flags = flags_of(replay);
     struct decision decision = policy_cluster(replay->phase, &replay->facts, flags);

@@ -59,11 +59,11 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
         outlook(watcher, flags_now(watcher), then, sizeof then);
     }
     const struct kv *values =
-        KVS(KV("outlook", then), KV("primary", watcher->state.primary), KV("target", node_shown(watcher, report_target(watcher, decision))),
-            KV("missing", missing), KV("open", node_shown(watcher, facts->open_node)),
-            KV("error", primary ? primary->error : ""), KV("reason", watcher->reason),
-            KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching), KVI("quorum", facts->quorum),
-            KVI("silent_ms", heard_ms ? watcher->now_ms - heard_ms : 0));
+        KVS(KV("outlook", then), KV("primary", watcher->state.primary),
+            KV("target", node_shown(watcher, report_target(watcher, decision))), KV("missing", missing),
+            KV("open", node_shown(watcher, facts->open_node)), KV("error", primary ? primary->error : ""),
+            KV("reason", watcher->reason), KV("leader", watcher->lease.holder), KVI("vouching", facts->vouching),
+            KVI("quorum", facts->quorum), KVI("silent_ms", heard_ms ? watcher->now_ms - heard_ms : 0));
     msg_render(decision->why, log_lang(), values, why, sizeof why);
     (void)text_copy(watcher->state.why, sizeof watcher->state.why, why);
     (void)text_copy(watcher->state.why_msg, sizeof watcher->state.why_msg, msg_name(decision->why));
@@ -72,11 +72,12 @@ static void say_decision(struct watcher *watcher, const struct decision *decisio
         return;
     }
     bool gone = facts->view == PRIMARY_DEAD || facts->view == PRIMARY_SILENT || facts->view == PRIMARY_CLOSING;
-    bool frozen_dead = decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
+    bool frozen_dead =
+        decision->phase == PHASE_FROZEN && gone;  // nobody takes writes and nobody does anything about it
     bool bad = decision->phase == PHASE_NO_PRIMARY || decision->phase == PHASE_FAILOVER || frozen_dead;
-    enum severity severity = bad ? SEVERITY_ERROR
-                             : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN    ? SEVERITY_WARNING
-                                                                                                      : SEVERITY_INFO;
+    enum severity severity = bad                                                                   ? SEVERITY_ERROR
+                             : decision->phase == PHASE_SUSPECT || decision->phase == PHASE_FROZEN ? SEVERITY_WARNING
+                                                                                                   : SEVERITY_INFO;
     const struct kv *line = KVS(KV("phase", phase_name(decision->phase)), KV("from", phase_name(watcher->state.phase)),
                                 KVI("rule", decision->rule), KV("why", why));
     struct event_record event =
@@ -105,22 +106,29 @@ void report_decision(struct watcher *watcher, const struct decision *decision) {
 
 // --- outcomes ---
 
-static uint64_t lost_estimate(const struct watcher *watcher, const struct act_request *request) {
+// -1: not known.
+static int64_t lost_estimate(const struct watcher *watcher, const struct act_request *request) {
     // As they were published last: by now the target may have missed a probe.
     const struct node_state *target = state_node(&watcher->state, watcher->names[request->target]);
     const struct node_state *old = request->old >= 0 ? state_node(&watcher->state, watcher->names[request->old]) : NULL;
-    if (!target || !old || !old->gtid_executed) {
-        return 0;
+    if (request->unfenced || !target || !old || !old->gtid_executed || *old->gtid_executed == '\0') {
+        return -1;
     }
     AUTO_GTID struct gtid_set *had = gtid_parse(old->gtid_executed, NULL);
     AUTO_GTID struct gtid_set *executed = gtid_parse(target->gtid_executed, NULL);
     AUTO_GTID struct gtid_set *received = gtid_parse(target->gtid_retrieved, NULL);
     if (!had || !executed || !received) {
-        return 0;
+        return -1;
     }
     AUTO_GTID struct gtid_set *has = gtid_union(executed, received);
     AUTO_GTID struct gtid_set *lost = gtid_subtract(had, has);
-    return gtid_count(lost);
+    return (int64_t)gtid_count(lost);
+}
+
+static enum msg failover_msg(const struct act_request *request, int64_t unreplicated) {
+    return request->unfenced  ? MSG_FAILOVER_UNFENCED
+           : unreplicated < 0 ? MSG_FAILOVER_UNCOUNTED
+                              : MSG_FAILOVER_DONE;
 }
 
 static void report_success(struct watcher *watcher, const struct act_outcome *outcome) {
@@ -147,15 +155,18 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
         if (kinds[i].act != request->told_as) {
             continue;
         }
-        bool strange = kinds[i].act == ACT_UNSYNC || kinds[i].act == ACT_RESTORE;
+        bool strange = kinds[i].act == ACT_UNSYNC || kinds[i].act == ACT_RESTORE || request->unfenced;
         enum severity severity = strange ? SEVERITY_WARNING : SEVERITY_INFO;
-        report_event(watcher, kinds[i].type, severity, target, request->rule, kinds[i].msg,
+        bool failover = kinds[i].act == ACT_PROMOTE;
+        int64_t unreplicated = failover ? lost_estimate(watcher, request) : 0;
+        report_event(watcher, kinds[i].type, severity, target, request->rule,
+                     failover ? failover_msg(request, unreplicated) : kinds[i].msg,
                      KVS(KV("node", target), KV("primary", target), KV("replica", old),
                          KVI("took_ms", watcher->now_ms - request->decided_ms), KVI("step_ms", outcome->took_ms),
                          KV("steps", outcome->steps),
-                         KVI("unreplicated", request->told_as == ACT_PROMOTE ? lost_estimate(watcher, request) : 0),
                          KV("reason", request->why), KV("note", outcome->note), KV("by", request->by),
-                         KV("id", request->command_id)));
+                         KV("id", request->command_id),
+                         unreplicated < 0 ? (struct kv){0} : KVI("unreplicated", unreplicated)));
         struct event_row row = {.type = kinds[i].type};
         (void)text_copy(row.primary, sizeof row.primary, target);
         (void)text_copy(row.replica, sizeof row.replica, old);
@@ -169,6 +180,11 @@ static void report_success(struct watcher *watcher, const struct act_outcome *ou
 
 void report_outcome(struct watcher *watcher, const struct act_outcome *outcome) {
     watcher->published_ms = 0;
+    if (*outcome->ended) {
+        const char *node = watcher->names[outcome->request.target];
+        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, node, outcome->request.rule, MSG_HOLDERS_ENDED,
+                     KVS(KV("node", node), KV("sessions", outcome->ended)));
+    }
     if (outcome->ok) {
         report_success(watcher, outcome);
         return;
@@ -249,6 +265,22 @@ static void tell_let_through(struct watcher *watcher) {
     watcher->let_through_ms = watcher->now_ms;
 }
 
+// A server that is told to stop gives the wait for acknowledgements up and tells its clients that all is done.
+bool report_unfenced(const struct watcher *watcher) {
+    int primary = watcher->facts.primary;
+    const struct node_memory *it = primary >= 0 ? &watcher->memory.nodes[primary] : NULL;
+    return it && watcher->settings->mode == MODE_LOSSLESS && it->closing_ms && !it->closed;
+}
+
+static void report_stop(struct watcher *watcher) {
+    bool unfenced = watcher->leads && report_unfenced(watcher);
+    if (unfenced && !watcher->unfenced_told) {
+        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->state.primary, 0, MSG_STOPS_UNFENCED,
+                     KVS(KV("node", watcher->state.primary)));
+    }
+    watcher->unfenced_told = unfenced;
+}
+
 static void report_let_through(struct watcher *watcher) {
     if (watcher->let_through > 0 && !text_equal(watcher->let_through_by, watcher->state.primary)) {
         tell_let_through(watcher);
@@ -269,9 +301,10 @@ static void report_rows(struct watcher *watcher) {
         return;
     }
     watcher->rows_lost = lost;
-    report_event(watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
-                 lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
-                 KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
+    report_event(
+        watcher, EVENT_ALARM, lost ? SEVERITY_WARNING : SEVERITY_INFO, watcher->state.primary, 0,
+        lost ? MSG_ROWS_LOST : MSG_ROWS_WRITTEN,
+        KVS(KV("table", watcher->settings->cluster), KV("primary", watcher->state.primary), KV("error", error)));
 }
 
 // One write that fails is the business of a switchover or of the phase; trouble is what lasts.
@@ -284,6 +317,7 @@ void report_health(struct watcher *watcher) {
     report_idle_events(watcher);
     report_rows(watcher);
     report_let_through(watcher);
+    report_stop(watcher);
     if (!serves || failing_ms == JOURNAL_UNTRIED || trouble == watcher->write_trouble) {
         return;
     }

@@ -174,6 +174,7 @@ void report_state(struct watcher *watcher) {
     watcher->published_ms = watcher->now_ms;
     if (watcher->leads && watcher->record_read) {  // else the hash may know better
         (void)text_copy(watcher->state.leader, sizeof watcher->state.leader, watcher->lease.holder);
+        watcher->hash_ms = watcher->state.updated_ms;
         publish_state(watcher->publish, &watcher->state, urgent);
     }
 }

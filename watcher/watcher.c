@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -34,9 +32,11 @@ static void adopt_state(struct watcher *watcher, struct cluster_state *read) {
     if (watcher->state.reserved > watcher->reserved_epoch) {
         watcher->reserved_epoch = watcher->state.reserved;
     }
+    intent_keep_said(watcher, &known);
     watcher->sync_ms = watcher->now_ms;
     watcher->leaving |= watcher->state.mode == MODE_LOSSLESS && watcher->settings->mode == MODE_ASYNC;
-    bool older = watcher->state.epoch < known.epoch;
+    bool strange = known.epoch > 0 && assess_stranger(&watcher->memory, known.primary_uuid, watcher->count);
+    bool older = watcher->state.epoch > 0 && strange ? false : watcher->state.epoch < known.epoch;
     if (older) {
         watcher->state.epoch = known.epoch;
         (void)text_copy(watcher->state.primary, sizeof watcher->state.primary, known.primary);
@@ -99,6 +99,7 @@ static void take_read(struct watcher *watcher) {
         watcher->record_read = true;
     } else {
         jobs_adopt(watcher, &read);
+        jobs_end_left(watcher);
         check_sync_record(watcher, &read);
         check_intent_record(watcher, &read);
     }
@@ -256,7 +257,10 @@ struct assess_input watcher_input(const struct watcher *watcher) {
 
 static void decide(struct watcher *watcher) {
     const struct assess_input input = watcher_input(watcher);
-    bool newer = assess_record(&watcher->state, watcher->observations, watcher->count);
+    bool newer = assess_record(&watcher->state, &watcher->memory, watcher->observations, watcher->count);
+    if (watcher->memory.strange_epoch > watcher->reserved_epoch) {
+        watcher->reserved_epoch = watcher->memory.strange_epoch;  // whoever is opened next reigns in a newer one
+    }
     bool our_own = watcher->state.epoch <= watcher->reserved_epoch;  // the row of an action whose outcome is on its way
     watcher->recalled |= newer && !our_own;
     if (newer && !our_own && watcher->record_read) {
@@ -350,27 +354,10 @@ static void alive(void *arg) {
     service_alive_touch();
 }
 
-// Who holds the lease. The same after a restart, so that a killed watcher need not wait for its own lease to run out;
-// different on another machine, whose boot has another id.
-static void name_self(char id[80]) {
-    char host[40] = "watcher", boot[9] = "";
-    (void)gethostname(host, sizeof host - 1);
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(boot, sizeof boot, file)) {
-        uint32_t nonce = 0;
-        (void)!getrandom(&nonce, sizeof nonce, 0);
-        (void)text_format(boot, sizeof boot, "%08x", nonce);
-    }
-    if (file) {
-        (void)fclose(file);
-    }
-    (void)text_format(id, 80, "%s-%s", host, boot);
-}
-
 struct watcher *watcher_start(const struct settings *settings, struct loop *loop) {
     struct watcher *watcher = mem_zero(1, sizeof *watcher);
     char id[80];
-    name_self(id);
+    self_name(id);
     watcher->settings = settings;
     watcher->loop = loop;
     watcher->count = (int)settings->node_count;

@@ -12,6 +12,14 @@
 #include "watcher/recorder.h"
 #include "watcher/watcher.h"
 
+// A job, as db-resync told of it last: jobs_left.c.
+struct job_heard {
+    char id[40], ended[40];
+    int64_t updated_ms;  // by its own clock
+    int64_t since_ms;    // when we first read that
+};
+#define JOB_STEP_LEFT "left"  // of a job that was ended because nobody worked at it
+
 // What a person asked for and the next decision shall match: an ASK_ flag and its node.
 struct asked {
     unsigned flag;  // 0: nothing is asked
@@ -25,6 +33,8 @@ struct known_difference {
     uint64_t count;    // 0: none is known
     char object[160];  // the first
 };
+
+enum { ALARMS_MAX = 8 };  // rules that end in ALARM for one node at a time, with room
 
 struct watcher {
     const struct settings *settings;
@@ -55,12 +65,13 @@ struct watcher {
     // What is remembered between ticks.
     int64_t started_ms;
     bool told_to_begin;       // by a person: see FLAG_HELD
+    int64_t hash_ms;          // updated_ms of the hash that we adopted, or wrote, last
     bool record_read;         // the state hash was read at least once
     bool recalled;            // the record comes from MySQL's rows, newer than the hash, and a node is yet to be asked
     uint64_t reserved_epoch;  // highest given to an action
     struct asked asked;
-    int64_t commands_ms;                         // up to when the commands that were read are paid for
-    int64_t wrong_tokens, wrong_tokens_ms;       // of the dashboard, not told yet; when some were told
+    int64_t commands_ms;                    // up to when the commands that were read are paid for
+    int64_t wrong_tokens, wrong_tokens_ms;  // of the dashboard, not told yet; when some were told
     uint64_t acted_kicks[NODE_MAX];  // an observation of that node with fewer may show it as it was before we acted
     int64_t cooling_until_ms;
     enum act cooling_of;
@@ -72,6 +83,7 @@ struct watcher {
     int64_t intent_wall_ms;            // when it was decided
     int64_t intent_fresh_until_ms;     // as a failover it is taken up again until then
     int intent_old;                    // and whose place the node was taking, -1
+    bool intent_unfenced;              // which had not been seen to close
     bool leaving;                      // the mode was lossless and is async now: the primary may still wait
     int64_t sync_ms;                   // lossless: since when acknowledgements are known to be waited for
     int64_t sync_rest_ms;              // ... and no attempt to change that before
@@ -80,19 +92,25 @@ struct watcher {
     int repairing;                     // the node that the repairer works on, -1
     char rows_reason[160];             // why the row of the reign could not be written again, "": it was not tried
     int64_t node_wait_ms[NODE_MAX];    // no repair of that node before: the last one failed
+    struct job_heard jobs_heard[NODE_MAX];
+    bool errant_tried[NODE_MAX];       // a resync without a person was, since it holds transactions of its own
     int64_t job_wait_ms[NODE_MAX];     // no resync job for it before; it is fenced all the same
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
     struct known_difference differs[NODE_MAX];  // by the last copy or comparison
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
     bool was_away[NODE_MAX];  // since it streamed last
-    int64_t alarm_ms[NODE_MAX];
+    struct {
+        int rule;  // 0: none
+        int64_t told_ms;
+    } alarms[NODE_MAX][ALARMS_MAX];  // by rule: what lasts is told again after a minute
     int64_t published_ms;
     bool write_trouble;
     char write_trouble_uuid[NODE_UUID_SIZE];  // of the primary that it was told of
-    bool rows_lost;          // told: rows of system_events are given up
-    uint64_t let_through;    // commits that nobody acknowledged, not told yet
+    bool rows_lost;                           // told: rows of system_events are given up
+    uint64_t let_through;                     // commits that nobody acknowledged, not told yet
     char let_through_by[NODE_NAME_SIZE];
+    bool unfenced_told;      // that the primary stops and was not seen to close first
     int64_t let_through_ms;  // when some were told
     struct lacks lacks[NODE_MAX];  // as told
     int64_t lacks_job_ms[NODE_MAX];  // when a job was last seen on the node: what was found until then is of no use
@@ -101,8 +119,8 @@ struct watcher {
     int64_t refusing_ms;       // since when it is told that Redis takes no writes, 0: it does
     unsigned foreign;          // values in the hash that were not ours, not told yet
     char foreign_what[240], foreign_by[80];
-    int64_t foreign_ms;      // when some were told
-    unsigned idle_events;    // as told last, of the reign that follows
+    int64_t foreign_ms;    // when some were told
+    unsigned idle_events;  // as told last, of the reign that follows
     uint64_t idle_epoch;
     int64_t urgent_ms;          // since when it has been unclear whether the primary lives; 0: it is clear
     struct recorder *recorder;  // borrowed, may be NULL
@@ -121,6 +139,9 @@ static inline const char *node_shown(const struct watcher *watcher, int node) {
     return node >= 0 ? watcher->names[node] : "";
 }
 
+// self.c
+void self_name(char id[80]);
+
 // flags.c
 unsigned flags_now(const struct watcher *watcher);
 bool rival_unheard(
@@ -132,11 +153,14 @@ void remember_failover(struct watcher *watcher);                     // for the 
 // intent.c
 void intent_adopt(struct watcher *watcher,
                   const char *known);        // reads what an earlier life left: which node was being opened
+
+void intent_adopt(struct watcher *watcher, const char *known);  // reads what an earlier life left: which node was being opened
+void intent_keep_said(struct watcher *watcher, const struct cluster_state *known);  // maintenance, over an older hash
 void intent_clear(struct watcher *watcher);  // once a primary serves
 
 // obey.c
-void obey_decision(struct watcher *watcher, const struct decision *decision);  // what concerns the primary
-void obey_repairs(struct watcher *watcher);                                    // decides and does what the nodes need
+void obey_decision(struct watcher *watcher, const struct decision *decision);    // what concerns the primary
+void obey_repairs(struct watcher *watcher);                                      // decides and does what the nodes need
 void obey_repaired(struct watcher *watcher, const struct act_outcome *outcome);  // what came of one
 
 // judge.c: answers every command with an event; what is accepted becomes watcher->asked, a job, or a changed flag.
@@ -155,6 +179,10 @@ void jobs_queue(struct watcher *watcher, int node, enum job_rung method, const c
 // Queues a comparison of the node with the primary, which takes nothing from the node: no job to the watcher.
 void jobs_queue_check(struct watcher *watcher, int node, const char *by, const char *command_id);
 
+// jobs_left.c, after each reading of the jobs.
+void jobs_end_left(struct watcher *watcher);
+bool job_left(const struct watcher *watcher, int node);  // its last job was ended so
+
 // report.c
 void report_event(struct watcher *watcher, enum event_type type, enum severity severity, const char *node, int rule,
                   enum msg msg, const struct kv *values);
@@ -163,6 +191,7 @@ void report_decision(struct watcher *watcher,
 void report_outcome(struct watcher *watcher, const struct act_outcome *outcome);
 void report_nodes(struct watcher *watcher);                                         // up, down, recovered
 void report_health(struct watcher *watcher);                                        // writes that fail
+bool report_unfenced(const struct watcher *watcher);  // lossless: the primary stops and was not seen to close first
 int report_target(const struct watcher *watcher, const struct decision *decision);  // whom its reason names, -1: nobody
 void report_missing(const struct watcher *watcher, char *out,
                     size_t size_bytes);  // nodes not as they should be, by commas

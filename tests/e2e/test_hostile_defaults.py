@@ -29,7 +29,7 @@ def stamps(cluster, first_id):
     with cluster.session(cluster.primary()) as session:
         events = rows(session, "SELECT event_type, last_failover, last_backup, created_at FROM appdb.system_events WHERE id > %s",
                       (first_id,))
-        epochs = rows(session, "SELECT 'epoch', created_at FROM relevo.epoch ORDER BY epoch DESC LIMIT 3")
+        epochs = rows(session, "SELECT CONCAT('epoch ', epoch), created_at FROM relevo.epoch ORDER BY epoch DESC LIMIT 3")
     return events, epochs
 
 
@@ -89,6 +89,6 @@ def test_the_whole_cycle_on_servers_with_other_defaults(manual_cluster):
         events, epochs = stamps(cluster, first_id)
         until = datetime.datetime.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=5)
         for what, *moments in (*events, *epochs):
-            assert all(began < moment < until for moment in moments if moment), (what, moments, began, until)
+            assert all(began < moment < until for moment in moments if moment), (what, moments, began, until, epochs)
         cluster.assert_same_data()
         cluster.sql(B, "DROP DATABASE hostile")

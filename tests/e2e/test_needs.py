@@ -1,6 +1,7 @@
 """What Relevo will need of its accounts and servers is tried beforehand: an alarm while all is well, not on the worst day."""
 from lib import api
 from lib.cluster import A, B
+from lib.compare import rows
 from lib.run import wait_until
 
 SOON = 45  # seconds: a look every 30
@@ -26,6 +27,8 @@ def test_what_lacks_is_told_in_normal_and_when_it_is_mended(cluster):
     cluster.root(A, "REVOKE SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.* FROM relevo@'%';"
                     " ALTER USER repl@'%' PASSWORD EXPIRE; ALTER USER relevo_clone@'%' ACCOUNT LOCK;")
     cluster.root(B, "SET GLOBAL binlog_row_image = MINIMAL;")
+    backup = cluster.connect(B)
+    rows(backup, "FLUSH TABLES WITH READ LOCK")
     for node in (A, B):
         told = alarm(cluster, mark, node, "SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN",
                      "GRANT SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.* TO 'relevo'@'%';")
@@ -33,6 +36,8 @@ def test_what_lacks_is_told_in_normal_and_when_it_is_mended(cluster):
         alarm(cluster, mark, node, "repl", "PASSWORD EXPIRE NEVER")
         alarm(cluster, mark, node, "relevo_clone", "ACCOUNT UNLOCK")
     alarm(cluster, mark, B, "binlog_row_image=MINIMAL", "binlog_row_image=FULL")
+    alarm(cluster, mark, B, "tester@", f"KILL {backup.thread_id()};")
+    backup.close()
     one, dead = candidate(B), verdict()["if_dead"]
     assert one["able"] is False and "SYSTEM_VARIABLES_ADMIN" in one["says"], one
     assert dead["would_fail_over"] is False and dead["rule"] == 207 and "SYSTEM_VARIABLES_ADMIN" in dead["why"], dead

@@ -2,6 +2,7 @@
 import pytest
 
 from lib import ledger
+from lib.attacks import check_comparison, check_prepared_xa, check_row_traps
 from lib.cluster import PORT, A, B
 from lib.faults import pause, unpause
 from lib.run import ROOT, sh_result, wait_until
@@ -34,6 +35,12 @@ def three(trio):
     trio.prepare_traffic()
     trio.root(A, "TRUNCATE traffic.writes")
     return trio
+
+
+def back_on_a(cluster):
+    if cluster.primary() != A:
+        cluster.ask({"action": "switchover", "node": A}, timeout=60)
+    wait_until(lambda: cluster.phase() == "NORMAL" and cluster.primary() == A, 60, f"NORMAL with {A}", every=0.3)
 
 
 def follows(cluster, node, source):
@@ -182,6 +189,13 @@ def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
         assert cluster.root(node, "SELECT COUNT(*), SUM(LENGTH(body)) FROM bulk.blocks").split() == ["24", str(24 << 20)]
 
 
+def test_the_owner_of_a_schema_gets_nothing_out_of_three_nodes_either(three):
+    check_row_traps(three)
+    back_on_a(three)
+    check_comparison(three, C)
+    check_prepared_xa(three, C)
+
+
 # ---- lossless: one acknowledgement of two, so that both replicas must vouch ------------------------------------------
 
 @pytest.fixture
@@ -224,3 +238,9 @@ def test_one_replica_alone_does_not_vouch_for_all(three_lossless):
         writer.wait_acks(PORT[A], 5, timeout=20)
     assert not cluster.events(mark, type="FAILOVER")
     assert ledger.check(cluster, writer) == 0, "acknowledged writes were rescued instead of kept"
+
+
+def test_the_owner_of_a_schema_gets_nothing_in_lossless_mode(three_lossless):
+    check_row_traps(three_lossless)
+    back_on_a(three_lossless)
+    check_comparison(three_lossless, C)

@@ -1,32 +1,48 @@
 """`make up`, `make down`, `make clean` as scripts: in a copy of the checkout, on the tests' own project and volumes."""
-import os
-import shutil
 import time
 
-import pytest
-
 from lib import engine
-from lib.cluster import A, CONTAINERS, PROJECT
-from lib.run import BUILD, ROOT, sh_result, wait_until
+from lib.checkout import as_root
+from lib.cluster import A, B, CONTAINERS
+from lib.run import sh, sh_result, wait_until
 
 VOLUMES = [f"relevo-test-{name}" for name in ("mysql-primary", "mysql-replica", "redis", "rescued")]
 
 
-@pytest.fixture
-def checkout(bare_cluster):
-    """(folder, run): run starts a script of it as a person's shell would, and returns exit code and output."""
-    folder = BUILD / "test/checkout"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", ".env", "__pycache__"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RELEVO_")}
-    environment |= {name: bare_cluster.env[name] for name in ("MYSQL_IMAGE", "REDIS_IMAGE", "BASE_IMAGE")}
-    environment |= {"COMPOSE_FILE": "docker-compose.yml:tests/e2e/override.yml", "COMPOSE_PROJECT_NAME": PROJECT}
+# Accounts as the version before the split made them, on a server that knows no other.
+OLD_ACCOUNTS = """SET SESSION sql_log_bin = 0; SET GLOBAL super_read_only = OFF;
+DROP USER relevo_resync, relevo_reader, relevo_rebuild, relevo_events;
+GRANT ALL ON *.* TO relevo@'%' WITH GRANT OPTION;
+SET GLOBAL super_read_only = {closed};
+"""
+NEWER = ("RELEVO_RESYNC_PASSWORD", "RELEVO_EVENTS_PASSWORD")
 
-    def run(script, *words, **more):
-        return sh_result("bash", folder / "compose" / script, *words, timeout=300, stdin="", env=environment | more)
-    yield folder, run
-    run("down.sh", "--volumes", YES="1")
-    shutil.rmtree(folder)
+
+def test_a_cluster_of_an_older_version_gets_the_newer_accounts(checkout):
+    folder, run = checkout
+    env = folder / ".env"
+    code, said = run("up.sh")
+    assert code == 0, said
+    sh("docker", "stop", "db-watcher")  # it would close B again in the midst of this
+    for node, closed in ((A, "OFF"), (B, "ON")):
+        as_root(node, OLD_ACCOUNTS.format(closed=closed))
+    env.write_text("".join(line for line in env.read_text().splitlines(True) if not line.startswith(NEWER)))
+    code, said = run("down.sh")
+    assert code == 0, said
+
+    code, said = run("up.sh")
+    assert code == 0 and "Added to .env: RELEVO_RESYNC_PASSWORD" in said, said
+    for node in (A, B):
+        assert f"Upgraded Relevo's accounts on {node}" in said
+        grants = as_root(node, "SHOW GRANTS FOR relevo@'%'")
+        assert "GRANT OPTION" not in grants and "`appdb`" not in grants and "CREATE USER" not in grants, grants
+    assert as_root(B, "SELECT @@super_read_only").strip() == "1"
+    # What the newer accounts are for works: a dump, and a row of system_events about it.
+    sh("docker", "exec", "redis", "redis-cli", "PUBLISH", "relevo:appdb:commands", f"resync {B} method=dump")
+    wait_until(lambda: int(as_root(A, "SELECT COUNT(*) FROM appdb.system_events WHERE event_type = 'RESYNC'"
+                                      f" AND replica_node = '{B}'")), 60, "the row about the dump")
+    code, said = run("up.sh")
+    assert code == 0 and "Upgraded" not in said and "Added" not in said, said
 
 
 def identities():

@@ -54,6 +54,10 @@ static void do_freeze(const struct fault *fault) {
     node_freeze(&world.node[fault->a], fault->ms);
 }
 
+static void do_deny(const struct fault *fault) {
+    world.node[fault->a].denied_ms = sim_now_ms() + fault->ms;
+}
+
 // --- the network ---
 
 static void both_ways(const struct fault *fault, bool cut) {
@@ -435,7 +439,7 @@ void plot_heal(void) {
         node->name_gone = false;
         node->apply_cost_ms = 1;
         node->stop_cost_ms = node->take_cost_ms = 0;
-        node->overloaded_ms = node->locked_ms = 0;
+        node->overloaded_ms = node->denied_ms = node->locked_ms = 0;
         if (node->thaw_ms > sim_now_ms()) {
             node_freeze(node, 1);
         }

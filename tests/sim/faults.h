@@ -31,6 +31,7 @@
     X(FAULT_REDIS_BACK, "redis rolled back", 2, redis, redis_back)                                                    \
     X(FAULT_REDIS_EMPTY, "redis emptied", 3, redis, redis_back)                                                       \
     X(FAULT_REDIS_FULL, "redis full", 3, full, full_back) /* for ms */                                                \
+    X(FAULT_DENY, "deny", 0, deny, none)                  /* node a turns the watcher's account away, for ms */        \
     X(FAULT_FORGE, "hand: forge", 0, forge, none)         /* node a as the primary of an epoch that is far off */     \
     X(FAULT_FORGE_INTENT, "hand: forge intent", 0, forge_intent, none) /* node a is being promoted, as epoch much */  \
     X(FAULT_WALL, "clock jumps", 3, wall, none)                    /* of process a, by much ms */                     \

@@ -65,6 +65,10 @@ enum probe_outcome db_open(const struct db_login *login, int64_t timeout_ms, str
         (void)err_set(err, ERR_BUSY, 1040, "too many connections");
         return PROBE_OVERLOADED;
     }
+    if (node->denied_ms > sim_now_ms() && !text_equal(login->user, world.settings.repl_user)) {
+        (void)err_set(err, ERR_DENIED, 1045, "access denied");
+        return PROBE_DENIED;
+    }
     static uint64_t ids;
     struct db_session *session = mem_zero(1, sizeof *session);
     *session = (struct db_session){.node = node, .boot = boot, .host = host, .id = ++ids, .lock_wait_ms = 31536000000};

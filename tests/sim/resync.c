@@ -52,6 +52,15 @@ static bool put(struct job *job) {
     return ok;
 }
 
+bool resync_works_at(const struct node *node) {
+    for (int i = 0; i < NODES; i++) {
+        if (!dying() && jobs[i].active && !jobs[i].ended && jobs[i].recipient == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool on(struct job *job) {
     return !dying() && !job->stale;
 }

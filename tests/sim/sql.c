@@ -124,10 +124,12 @@ static enum sql_answer run_stay_closed(struct db_session *session, const char *s
 }
 
 static enum sql_answer run_unfence(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
-    (void)sql;
     (void)rows;
     (void)err;
     session->node->super_read_only = false;
+    if (strstr(sql, "SESSION lock_wait_timeout = 1")) {
+        session->lock_wait_ms = 1000;
+    }
     return SQL_DONE;
 }
 
@@ -153,6 +155,18 @@ static enum sql_answer run_online(struct db_session *session, const char *sql, s
     (void)err;
     session->node->offline_mode = strstr(sql, "offline_mode = ON") != NULL;
     session->node->offline_times += session->node->offline_mode ? 1 : 0;
+    return SQL_DONE;
+}
+
+static enum sql_answer run_shut_out(struct db_session *session, const char *sql, struct db_rows *rows,
+                                    struct err *err) {
+    (void)rows;
+    (void)err;
+    if (sql_licensed(session, sql) && !session->node->offline_mode) {
+        session->node->offline_mode = true;
+        session->node->offline_times++;
+        world_trace("%s turns clients away", session->node->name);
+    }
     return SQL_DONE;
 }
 
@@ -200,6 +214,20 @@ static enum sql_answer run_epoch_again(struct db_session *session, const char *s
     return SQL_DONE;
 }
 
+// A client's lock on the whole server, as a backup takes it, holds off what would write.
+static enum sql_answer wait_for_lock(struct db_session *session, struct err *err) {
+    if (session->node->locked_ms <= sim_now_ms()) {
+        session->since_ms = 0;
+        return SQL_DONE;
+    }
+    session->since_ms = session->since_ms ? session->since_ms : sim_now_ms();
+    if (sim_now_ms() - session->since_ms < session->lock_wait_ms) {
+        return SQL_WAITS;
+    }
+    session->since_ms = 0;
+    return sql_refuse(err, ER_LOCK_WAIT, "lock wait timeout exceeded");
+}
+
 static enum sql_answer run_epoch(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)rows;
     struct node *node = session->node;
@@ -215,6 +243,10 @@ static enum sql_answer run_epoch(struct db_session *session, const char *sql, st
     int rule = atoi(strstr(values, "server_uuid, 0, ") + 16);
     if (session->seq) {
         return sql_committed(session);
+    }
+    enum sql_answer held = wait_for_lock(session, err);
+    if (held != SQL_DONE) {
+        return held;
     }
     unsigned long long after = strtoull(strstr(sql, " AND (") + 6, NULL, 10);
     session->affected = node_epoch(node) < epoch && (after == 0 || node_epoch(node) >= after) &&
@@ -336,6 +368,26 @@ static enum sql_answer run_blockers(struct db_session *session, const char *sql,
     return SQL_DONE;
 }
 
+static enum sql_answer run_rebuilder(struct db_session *session, const char *sql, struct db_rows *rows,
+                                     struct err *err) {
+    (void)sql;
+    (void)err;
+    sql_cell_text(rows, "there", resync_works_at(session->node) ? "1" : "0");
+    return SQL_DONE;
+}
+
+static enum sql_answer run_holders(struct db_session *session, const char *sql, struct db_rows *rows,
+                                   struct err *err) {
+    (void)sql;
+    (void)err;
+    if (session->node->locked_ms > sim_now_ms()) {
+        sql_cell_text(rows, "id", "77");
+        sql_cell_text(rows, "account", "backup@");
+        sql_cell_text(rows, "held", "GLOBAL SHARED");
+    }
+    return SQL_DONE;
+}
+
 static enum sql_answer run_kill(struct db_session *session, const char *sql, struct db_rows *rows, struct err *err) {
     (void)sql;
     (void)rows;
@@ -406,6 +458,9 @@ static const struct {
     {"SELECT WAIT_FOR_EXECUTED_GTID_SET(", run_wait, false},
     {"SELECT s.SERVICE_STATE, s.SOURCE_UUID", run_preflight, false},
     {"SELECT PROCESSLIST_ID FROM performance_schema.threads", run_blockers, false},
+    {"SELECT EXISTS (SELECT 1 FROM performance_schema.threads", run_rebuilder, false},
+    {"SELECT t.PROCESSLIST_ID, CONCAT(", run_holders, false},
+    {"SET GLOBAL offline_mode = IF(", run_shut_out, true},
     {"KILL ", run_kill, true},
 };
 

@@ -9,7 +9,8 @@
 
 static const struct story stories[] = {
     {"rows-emptied",
-     "Somebody empties relevo.epoch on the primary, and with it on the replicas. The row of the reign is written again, "
+     "Somebody empties relevo.epoch on the primary, and with it on the replicas. The row of the reign is written "
+     "again, "
      "so that a replica can take over when the primary dies.",
      {.nodes = 3,
       .watchers = 1,
@@ -27,15 +28,28 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_HAND_EMPTY, A, 5000, 1), KILL(A, 9000, 4000)}},
      false},
     {"rows-emptied-and-another-watcher-leads",
-     "The watcher that is to write the row again freezes before it does. When it thaws another node reigns, and its packet "
+     "The watcher that is to write the row again freezes before it does. When it thaws another node reigns, and its "
+     "packet "
      "is refused.",
      {.nodes = 3,
       .watchers = 2,
       .heal_ms = 30000,
       .count = 3,
       .faults = {ON(FAULT_HAND_EMPTY, A, 4000, 1),
-                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) SELECT 1", 4500, 12000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0,
+                      "INSERT INTO relevo.epoch (epoch, primary_name, primary_uuid, sync, rule, why) SELECT 1", 4500,
+                      12000),
                  {.kind = FAULT_SWITCHOVER, .a = B, .at_ms = 13000}}},
+     false},
+    {"locked-candidate",
+     "A backup holds a lock on the only node that can take over. The session that holds it is ended after its grace, "
+     "and the "
+     "node is promoted.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 60000,
+      .count = 2,
+      .faults = {ON(FAULT_LOCK, B, 3900, 50000), KILL(A, 4000, 20000)}},
      false},
     {"thaws-during-promotion",
      "The primary thaws, open, while its successor still applies what it received: nobody else is opened.",
@@ -70,7 +84,8 @@ static const struct story stories[] = {
       .faults = {LAG(B, 3950, 6000), KILL(A, 5000, 9000), ON(FAULT_HAND_OPEN, C, 5400, 1)}},
      false},
     {"another-server-under-the-name",
-     "Somebody opens a replica, and again while its name leads to the primary, as containers get each other's addresses: "
+     "Somebody opens a replica, and again while its name leads to the primary, as containers get each other's "
+     "addresses: "
      "the fence that is meant for the one does not close the other.",
      {.nodes = 2,
       .watchers = 1,
@@ -158,8 +173,7 @@ static const struct story stories[] = {
       .heal_ms = 16000,
       .count = 4,
       .faults = {SWITCHOVER(B, 4000), ON(FAULT_LOCK, B, 4005, 4500),
-                 CUED(FAULT_KILL_WATCHER, 0, 0, "SET GLOBAL super_read_only = OFF", 4000, 500),
-                 KILL(A, 4800, 6000)}},
+                 CUED(FAULT_KILL_WATCHER, 0, 0, "SET GLOBAL super_read_only = OFF", 4000, 500), KILL(A, 4800, 6000)}},
      false},
     {"switchover-behind-a-lock",
      "A long statement keeps the old primary from closing: it is ended.",
@@ -255,7 +269,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 9000), CUED(FAULT_HAND_REIGN, B, A, "INSERT INTO relevo.epoch ", 4000, 1)}},
      false},
     {"reigns-forgotten-before-the-opening",
-     "Somebody deletes the rows of relevo.epoch in the successor, right before its own: nobody can tell any more whether "
+     "Somebody deletes the rows of relevo.epoch in the successor, right before its own: nobody can tell any more "
+     "whether "
      "it holds what the reign before made, so it is not opened.",
      {.nodes = 2,
       .watchers = 1,
@@ -292,7 +307,8 @@ static const struct story stories[] = {
       .faults = {KILL(A, 4000, 9000), CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 13000)}},
      false},
     {"thaws-with-its-watcher",
-     "The watcher freezes right before the epoch row, the primary thaws meanwhile: the licence is older than the freeze, "
+     "The watcher freezes right before the epoch row, the primary thaws meanwhile: the licence is older than the "
+     "freeze, "
      "nobody is opened beside it.",
      {.nodes = 2,
       .watchers = 1,
@@ -302,7 +318,8 @@ static const struct story stories[] = {
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL super_read_only = OFF", 4000, 5000)}},
      false},
     {"thaws-with-its-watcher-at-the-licence",
-     "The same when the licence is given: what was seen of the primary is older than the freeze, and no reason any more.",
+     "The same when the licence is given: what was seen of the primary is older than the freeze, and no reason any "
+     "more.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 18000,
@@ -315,10 +332,12 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 18000,
       .count = 2,
-      .faults = {ON(FAULT_PAUSE, A, 4000, 6000), CUED(FAULT_PAUSE_WATCHER, 0, 0, "SELECT s.SERVICE_STATE AS state", 4000, 5000)}},
+      .faults = {ON(FAULT_PAUSE, A, 4000, 6000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SELECT s.SERVICE_STATE AS state", 4000, 5000)}},
      false},
     {"turned-away-after-the-row",
-     "The watcher freezes right after the row. The old primary thaws meanwhile and turns the watcher away: it may take the "
+     "The watcher freezes right after the row. The old primary thaws meanwhile and turns the watcher away: it may take "
+     "the "
      "writes of others, so that what was begun does not go on until it lets itself be looked at.",
      {.nodes = 2,
       .watchers = 1,
@@ -327,14 +346,36 @@ static const struct story stories[] = {
       .faults = {ON(FAULT_PAUSE, A, 4000, 6000), ON(FAULT_OVERLOAD, A, 9000, 9000),
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 5000)}},
      false},
+    {"job-left-by-one-that-is-frozen",
+     "db-resync freezes while the replica that it brings back catches up, and the primary dies. The job is given up, but nobody "
+     "is opened while db-resync has sessions there: it may thaw in the middle of what destroys.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 90000,
+      .count = 4,
+      .faults = {LAG(B, 3500, 4000), ON(FAULT_RESYNC, B, 4000, 1), ON(FAULT_PAUSE_RESYNC, 0, 5000, 70000),
+                 KILL(A, 10000, 78000)}},
+     false},
+    {"turned-away-by-one-that-is-closed",
+     "The watcher freezes right after the row. The old primary comes back closed, and turns the watcher's account away: the "
+     "account of replication sees that it is closed, so that what was begun goes on.",
+     {.nodes = 2,
+      .watchers = 1,
+      .heal_ms = 26000,
+      .count = 3,
+      .faults = {KILL(A, 4000, 2500), ON(FAULT_DENY, A, 6000, 20000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 6000)}},
+     false},
     {"thaws-while-its-successor-is-reopened",
-     "The watcher dies right after the row. When the next one goes on with the opening, the old primary thaws, open, before "
+     "The watcher dies right after the row. When the next one goes on with the opening, the old primary thaws, open, "
+     "before "
      "anybody is let in: it is closed first.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 18000,
       .count = 3,
-      .faults = {ON(FAULT_PAUSE, A, 4000, 8000), CUED(FAULT_KILL_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 400),
+      .faults = {ON(FAULT_PAUSE, A, 4000, 8000),
+                 CUED(FAULT_KILL_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 400),
                  {.kind = FAULT_DELAY, .a = B, .b = HOST_WATCHER, .at_ms = 10500, .ms = 3000, .much = 150}}},
      false},
     {"thaws-with-its-watcher-after-the-row",
@@ -347,7 +388,8 @@ static const struct story stories[] = {
                  CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 5000)}},
      false},
     {"frozen-before-it-lets-in",
-     "The watcher freezes right before it lets writers in, for longer than its licence: the node refuses, and nobody is told "
+     "The watcher freezes right before it lets writers in, for longer than its licence: the node refuses, and nobody "
+     "is told "
      "that it is open.",
      {.nodes = 2,
       .watchers = 1,
@@ -361,19 +403,21 @@ static const struct story stories[] = {
       .watchers = 1,
       .heal_ms = 16000,
       .count = 3,
-      .faults = {KILL(A, 4000, 8000), CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL read_only = IF(", 4000, 4000),
+      .faults = {KILL(A, 4000, 8000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL read_only = IF(", 4000, 4000),
                  {.kind = FAULT_NODE_WALL, .a = B, .at_ms = 6000, .much = -3600000}}},
      false},
     {"frozen-reopening",
-     "A watcher freezes once the row is written by which it opens the primary anew. Another one opens that, later hands "
-     "over; the first thaws: it opens nobody, and sends that node no more than looks (of another statement FAULT would tell).",
+     "A watcher freezes once the row is written by which it opens the primary anew. Another one opens that, later "
+     "hands "
+     "over; the first thaws: it opens nobody, and sends that node no more than looks (of another statement FAULT would "
+     "tell).",
      {.nodes = 2,
       .watchers = 2,
       .heal_ms = 26000,
       .count = 4,
       .faults = {ON(FAULT_HAND_CLOSE, A, 4000, 1),
-                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 16000),
-                 SWITCHOVER(B, 15000),
+                 CUED(FAULT_PAUSE_WATCHER, 0, 0, "SET GLOBAL offline_mode = OFF", 4000, 16000), SWITCHOVER(B, 15000),
                  CUED(FAULT_LAG, A, 0, "SET GLOBAL super_read_only = IF(@@GLOBAL.read_only", 19000, 1)}},
      false},
     {"repointed-before-switchover",
@@ -417,26 +461,31 @@ static const struct story stories[] = {
                  ON(FAULT_DETACH, C, 9640, 2200), SWITCHOVER(B, 12700)}},
      false},
     {"forced-while-it-applies",
-     "An operator forces a failover to a replica that applies one transaction for longer than anybody waits: it is opened "
+     "An operator forces a failover to a replica that applies one transaction for longer than anybody waits: it is "
+     "opened "
      "once that was stopped, so that nothing old is written over what is new.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 50000,
       .count = 3,
-      .faults = {{.kind = FAULT_LAG, .a = B, .at_ms = 3950, .ms = 45000, .much = 45000}, ON(FAULT_PAUSE, A, 4500, 36000),
+      .faults = {{.kind = FAULT_LAG, .a = B, .at_ms = 3950, .ms = 45000, .much = 45000},
+                 ON(FAULT_PAUSE, A, 4500, 36000),
                  ON(FAULT_FORCE, B, 6000, 1)}},
      false},
     {"forced-while-it-applies-and-connects",
-     "The same, and the receiver hangs in an attempt to connect: seconds are waited for that rather than to open before.",
+     "The same, and the receiver hangs in an attempt to connect: seconds are waited for that rather than to open "
+     "before.",
      {.nodes = 2,
       .watchers = 1,
       .heal_ms = 50000,
       .count = 3,
-      .faults = {{.kind = FAULT_LAG, .a = B, .at_ms = 3950, .ms = 45000, .much = 45000}, ON(FAULT_PAUSE, A, 4500, 36000),
+      .faults = {{.kind = FAULT_LAG, .a = B, .at_ms = 3950, .ms = 45000, .much = 45000},
+                 ON(FAULT_PAUSE, A, 4500, 36000),
                  ON(FAULT_FORCE, B, 7000, 1)}},
      false},
     {"stops-while-it-sends-long-transactions",
-     "The primary shuts down in order while it sends transactions that take a while: the receiver is not stopped in the "
+     "The primary shuts down in order while it sends transactions that take a while: the receiver is not stopped in "
+     "the "
      "middle of one.",
      {.nodes = 2,
       .watchers = 1,
@@ -446,7 +495,8 @@ static const struct story stories[] = {
                  {.kind = FAULT_STOP, .a = A, .at_ms = 4000, .ms = 3000, .much = 10}}},
      false},
     {"frozen-at-the-licence-lossless",
-     "Lossless: as in frozen-fence-lossless, and the first watcher freezes when the licence to let commits through is given: "
+     "Lossless: as in frozen-fence-lossless, and the first watcher freezes when the licence to let commits through is "
+     "given: "
      "what it has seen is older than that.",
      {.nodes = 2,
       .watchers = 2,

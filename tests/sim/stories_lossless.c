@@ -28,6 +28,16 @@ static const struct story stories[] = {
       .count = 2,
       .faults = {ON(FAULT_HAND_CLOSE, A, 6000, 1), ON(FAULT_STOP, A, 6200, 3000)}},
      false},
+    {"lossless-stop-unfenced",
+     "Lossless: the primary is stopped and does not close first. It may acknowledge what nobody else has: an alarm says so, "
+     "and the failover claims no number.",
+     {.nodes = 2,
+      .watchers = 1,
+      .lossless = true,
+      .heal_ms = 12000,
+      .count = 1,
+      .faults = {ON(FAULT_STOP, A, 6000, 3000)}},
+     false},
     {"lossless-pause",
      "Lossless: the primary freezes and thaws as a stale one whose commits wait: its clients are cut off before they "
      "are let "

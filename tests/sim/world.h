@@ -92,6 +92,7 @@ struct node {
     bool read_only, super_read_only, offline_mode;
     unsigned offline_times;  // its replicas' sessions ended as often
     int64_t locked_ms;       // a client's long statement holds off the fence until then
+    int64_t denied_ms;       // it turns all accounts away but that of replication until then
     int64_t overloaded_ms;   // too many connections until then
     int64_t apply_cost_ms;   // of one transaction
     int64_t rows_locked_ms;  // until then nobody can read its rows of relevo
@@ -221,6 +222,7 @@ void clients_begin(void);
 enum told { TOLD_REFUSED, TOLD_LOST, TOLD_NOTHING, TOLD_DONE };  // LOST: before it did anything; NOTHING: it did
 enum told client_commits(int host, struct node *node, unsigned boot, int64_t until_ms);
 bool resync_busy(void);
+bool resync_works_at(const struct node *node);  // has sessions there, frozen or not
 bool resync_refuses(void);  // to destroy what it cannot save: a node waits for a person
 
 // What a probe sees of a node that answers; and of its relevo tables.

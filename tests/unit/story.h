@@ -220,7 +220,7 @@ static inline void story_tick(struct story *story) {
     for (int i = 0; i < it->count; i++) {
         server_is_seen(story, i);
     }
-    (void)assess_record(&it->state, it->seen, it->count);
+    (void)assess_record(&it->state, &it->memory, it->seen, it->count);
     struct facts facts = cluster_judge(it);
     unsigned flags = story_flags(story, &facts);
     struct decision decision = policy_cluster(story->phase, &facts, flags);

@@ -143,6 +143,25 @@ static void what_is_gone_on_the_primary_alone_is_not_sent_to_the_replicas(void *
     }
 }
 
+// Evidence of the seconds before patience is over counts: at its end the replica's row may be one of an earlier look.
+static void what_a_replica_showed_before_is_not_forgotten(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = in_epoch(7);
+    (void)look(&it, 100, 0, 7);
+    it.now_ms += 1000;
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-20");
+    (void)reads(&it, NODE_A, 0);
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-20");
+    (void)reads(&it, NODE_B, 7);
+    assert_int_equal(cluster_judge(&it).rows, ROWS_NONE);
+    it.now_ms += ROWS_PATIENCE_MS;
+    (void)cluster_serves(&it, NODE_A, UUID_A ":1-21");
+    (void)reads(&it, NODE_A, 0);
+    (void)cluster_follows(&it, NODE_B, THREAD_ON, UUID_A ":1-20");
+    reads(&it, NODE_B, 7)->rows_new = false;
+    assert_int_equal(cluster_judge(&it).rows, ROWS_ALONE);
+}
+
 // When the loss is seen first the replica may have executed all that was read of the primary, and not yet the loss.
 static void a_replica_that_is_about_to_lose_it_proves_nothing(void **state) {
     (void)state;
@@ -179,6 +198,20 @@ static void a_table_that_nobody_can_read_is_told_after_a_while(void **state) {
     assert_int_equal(look(&it, 100, 7, 7).rows, ROWS_KEPT);
 }
 
+// It is told while the primary lives, and does not hide that this one reigns.
+static void a_row_of_another_cluster_is_told(void **state) {
+    (void)state;
+    AUTO_CLUSTER struct cluster it = in_epoch(7);
+    (void)look(&it, 100, 7, 7);
+    for (int i = 0; i < 2; i++) {
+        it.now_ms += ROWS_PATIENCE_MS;
+        (void)cluster_serves(&it, NODE_A, UUID_A ":1-20");
+        (void)text_copy(reads(&it, NODE_A, 164)->epoch_uuid, NODE_UUID_SIZE, UUID_E);
+        assert_false(assess_record(&it.state, &it.memory, it.seen, it.count));
+        assert_int_equal(cluster_judge(&it).rows, i == 0 ? ROWS_NONE : ROWS_OTHER);
+    }
+}
+
 // What the verdict promises before the primary dies: a replica without the row of the reign is promoted by nobody.
 static void a_replica_without_the_tables_is_no_candidate(void **state) {
     (void)state;
@@ -201,8 +234,10 @@ int main(void) {
         cmocka_unit_test(what_was_seen_once_is_not_believed),
         cmocka_unit_test(only_an_open_primary_is_judged),
         cmocka_unit_test(what_is_gone_on_the_primary_alone_is_not_sent_to_the_replicas),
+        cmocka_unit_test(what_a_replica_showed_before_is_not_forgotten),
         cmocka_unit_test(a_replica_that_is_about_to_lose_it_proves_nothing),
         cmocka_unit_test(a_row_of_another_server_is_not_ours),
+        cmocka_unit_test(a_row_of_another_cluster_is_told),
         cmocka_unit_test(a_table_that_nobody_can_read_is_told_after_a_while),
         cmocka_unit_test(a_replica_without_the_tables_is_no_candidate),
     };

@@ -261,6 +261,23 @@ static void a_comparison_asked_for_during_a_copy_is_made_and_answered(void **sta
     assert_int_equal(answers("cmd-job", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_DONE), 1);
 }
 
+static void a_comparison_that_waits_is_answered_when_another_takes_its_place(void **state) {
+    (void)state;
+    world.asks_for_check = true;
+    begin();
+    queue_look(queue);
+    put_job(RUNG_VERIFY, "asked-again", 7, JOB_QUEUED, "cmd-second");
+    queue_look(queue);
+    queue_look(queue);
+    assert_int_equal(answers("cmd-check", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_FAILED), 1);
+    finish();
+    queue_look(queue);
+    wait_for(NULL, &world.ended, 2);
+    queue_look(queue);
+    assert_int_equal(answers("cmd-check", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_FAILED), 1);
+    assert_int_equal(answers("cmd-second", EVENT_COMMAND_FINISHED, MSG_RESYNC_COMMAND_DONE), 1);
+}
+
 static void a_copy_is_compared_by_itself_where_nobody_asked(void **state) {
     (void)state;
     put_job(RUNG_VERIFY, "ended", 7, JOB_DONE, "cmd-old");
@@ -315,6 +332,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_comparison_asked_for_during_a_copy_is_made_and_answered),
+        TEST(a_comparison_that_waits_is_answered_when_another_takes_its_place),
         TEST(a_copy_is_compared_by_itself_where_nobody_asked),
         TEST(a_comparison_of_an_older_epoch_is_no_comparison_of_this_copy),
         TEST(a_second_cancel_is_refused_while_the_first_works),
