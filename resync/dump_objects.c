@@ -145,15 +145,14 @@ static bool make_object(struct peer *here, const struct dump_object *object, str
                          " collation_connection = %s, timestamp = %s",
                          mode, zone, charset, collation, object->made_s[0] ? object->made_s : "DEFAULT") &&
                 db_exec(here->session, PEER_TIMEOUT_MS, object->create, err);
-    if (before) {
-        AUTO_TEXT char *name = db_name(object->schema);
-        made = peer_exec(here, "ALTER DATABASE %s COLLATE %s", name, before) && made;
+    // First the session's own character set again: in that of the object the name of the schema may read otherwise.
+    if (!peer_exec(here, "SET SESSION sql_mode = " COPY_SQL_MODE
+                         ", time_zone = '+00:00',"
+                         " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci,"
+                         " timestamp = DEFAULT")) {
+        return false;
     }
-    return peer_exec(here, "SET SESSION sql_mode = " COPY_SQL_MODE
-                           ", time_zone = '+00:00',"
-                           " character_set_client = utf8mb4, collation_connection = utf8mb4_0900_ai_ci,"
-                           " timestamp = DEFAULT") &&
-           made;
+    return (!before || peer_exec(here, "ALTER DATABASE %s COLLATE %s", schema, before)) && made;
 }
 
 // Whether the copy can go on after an object failed to be made: the object's own failure is told.

@@ -59,3 +59,26 @@ def rows_of(lab, node, table):
     with lab.session(node) as session:
         rows(session, "SET SESSION time_zone = '+00:00'")
         return rows(session, f"SELECT * FROM odd.{table} ORDER BY id")
+
+
+# A routine made by a client of another character set, in a schema whose name reads otherwise in it, and whose collation has
+# changed since: the dump gives the schema the old collation for that moment.
+LATIN = ("CREATE DATABASE `año` COLLATE utf8mb4_bin", "USE `año`", "SET character_set_client = latin1",
+         "CREATE FUNCTION f1() RETURNS INT DETERMINISTIC RETURN 1", "SET NAMES utf8mb4",
+         "ALTER DATABASE `año` COLLATE utf8mb4_0900_ai_ci")
+
+
+def test_a_schema_whose_name_reads_otherwise_in_the_character_set_of_its_routine(lab):
+    try:
+        lab.sql(lab.a, *LATIN)
+        wait_until(lambda: lab.executed(lab.a) == lab.executed(lab.b), 60, "b has what a has")
+        assert lab.resync("dump")["rung"] == "dump"
+        lab.assert_streams()
+        for node in (lab.a, lab.b):
+            assert lab.value(node, "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = 'año'"
+                             ) == "utf8mb4_0900_ai_ci"
+            assert lab.value(node, "SELECT database_collation FROM information_schema.routines WHERE routine_schema = 'año'"
+                             ) == "utf8mb4_bin"
+    finally:
+        lab.sql(lab.a, "DROP DATABASE IF EXISTS `año`")
+    lab.assert_equal()
