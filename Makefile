@@ -3,7 +3,7 @@ SHELL := /bin/bash
 WORKSHOP := compose/workshop.sh
 JOBS ?= $(shell nproc)
 
-.PHONY: help up down clean images logs check test contract chaos histories bench-failover bench-resync
+.PHONY: help up down clean images logs check test test-long contract chaos histories bench-failover bench-resync
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -27,6 +27,9 @@ check: ## build, unit tests and linters, for the inner loop
 
 test: ## everything, on a machine that has nothing
 	@tests/run.sh
+
+test-long: ## the tests that take too long for the above, one after the other
+	@tests/run.sh --long
 
 contract: ## the scripts of tests/contract on real servers (on the model: make check)
 	@tests/run.sh tests/integration/test_contract.py

@@ -3,6 +3,7 @@
 #
 #     tests/run.sh                      all stages
 #     tests/run.sh PYTEST-ARGUMENTS     images, then only pytest with these: tests/run.sh tests/e2e -k kill
+#     tests/run.sh --long               images, then the tests that take too long for `make test`
 #     tests/run.sh --bench FILE         images, then a program of tests/bench
 #     tests/run.sh --chaos              images, then tests/chaos/chaos.py (SEED, ROUNDS, MINUTES, ONLY, MODE)
 set -euo pipefail
@@ -44,6 +45,8 @@ if [[ ${1:-} == --chaos ]]; then
         "ONLY=${ONLY:-}" "MODE=${MODE:-}" python3 tests/chaos/chaos.py
 fi
 
+if [[ ${1:-} == --long ]]; then set -- -m long tests/e2e tests/integration; fi
+
 if [[ ${1:-} == --bench ]]; then
     shift
     knobs=()
@@ -74,12 +77,9 @@ if [[ $# == 0 ]]; then
     beside_log=$LOGS/integration.log
     mkdir -p "$LOGS"
     # The contract on real servers takes six minutes of boots and pauses: `make contract`.
-    run_pytest tests/integration tests/e2e/test_settings.py --ignore=tests/integration/test_contract.py >"$beside_log" 2>&1 </dev/null &
+    run_pytest -m "not long" tests/integration tests/e2e/test_settings.py --ignore=tests/integration/test_contract.py >"$beside_log" 2>&1 </dev/null &
     beside=$!
-    # Three that do not pass yet, and say what is still wrong (tests/README.md): run them by name.
-    run_pytest tests/browser tests/chaos tests/e2e --ignore=tests/e2e/test_settings.py --ignore=tests/e2e/test_existing.py \
-        --ignore=tests/e2e/test_needs.py \
-        --deselect=tests/e2e/test_own_rows.py::test_rows_removed_on_the_primary_alone_break_no_replica || result=$?
+    run_pytest -m "not long" tests/browser tests/chaos tests/e2e --ignore=tests/e2e/test_settings.py || result=$?
     wait "$beside" || result=$?
     cat "$beside_log"
 else

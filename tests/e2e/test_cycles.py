@@ -1,10 +1,14 @@
 """Ten times around, under a steady writer, and both nodes hold the same."""
 import itertools
 
+import pytest
+
 from lib import ledger
 from lib.cluster import A, B, PORT
 from lib.compare import rows
 from lib.writer import Writer
+
+pytestmark = pytest.mark.long  # `make test-long`
 
 CYCLES = 10
 

@@ -11,6 +11,8 @@ from lib import engine
 from lib.cluster import PROJECT
 from lib.run import BUILD, ROOT, sh, sh_result, wait_until
 
+pytestmark = pytest.mark.long  # `make test-long`
+
 ONE, TWO, NETWORK = "db-one", "db-two", "shopnet"
 SECTION = re.search(r"^## An existing pair.*?(?=^## )", (ROOT / "README.md").read_text(), re.S | re.M)[0]
 ENV, SETTINGS, ACCOUNTS, CLOSE, START, BEGIN, FENCED_STOP, LEAVE = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.S | re.M)

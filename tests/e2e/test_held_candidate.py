@@ -45,7 +45,10 @@ LOCKS = {
 }
 
 
-@pytest.mark.parametrize("name", LOCKS)
+SHORT = ("a global read lock", "a lock on a table of Relevo's")
+
+
+@pytest.mark.parametrize("name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in LOCKS])
 def test_who_holds_up_the_promotion_is_ended(manual_cluster, name):
     cluster = manual_cluster
     statements, late, word = LOCKS[name]

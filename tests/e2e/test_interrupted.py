@@ -9,6 +9,8 @@ from lib.compare import rows
 from lib.run import wait_until
 from lib.writer import Writer
 
+pytestmark = pytest.mark.long  # `make test-long`
+
 
 def restart(cluster, container):
     cluster.docker("start", container)

@@ -8,6 +8,8 @@ from lib.checkout import as_root
 from lib.cluster import A, B
 from lib.run import ROOT, sh, sh_result
 
+pytestmark = pytest.mark.long  # `make test-long`
+
 PARTS = re.split(r"^## (.*)$", (ROOT / "docs/operations.md").read_text(), flags=re.M)
 BLOCKS = ["".join(re.findall(r"^```sh\n(.*?)^```$", part, re.S | re.M)) for part in PARTS]
 TOOLS, RECIPES = BLOCKS[0], dict(zip(PARTS[1::2], BLOCKS[2::2]))

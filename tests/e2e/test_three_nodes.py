@@ -189,6 +189,7 @@ def test_both_replicas_return_at_once_and_then_a_failover_comes_between(three):
         assert cluster.root(node, "SELECT COUNT(*), SUM(LENGTH(body)) FROM bulk.blocks").split() == ["24", str(24 << 20)]
 
 
+@pytest.mark.long
 def test_the_owner_of_a_schema_gets_nothing_out_of_three_nodes_either(three):
     check_row_traps(three)
     back_on_a(three)
@@ -240,6 +241,7 @@ def test_one_replica_alone_does_not_vouch_for_all(three_lossless):
     assert ledger.check(cluster, writer) == 0, "acknowledged writes were rescued instead of kept"
 
 
+@pytest.mark.long
 def test_the_owner_of_a_schema_gets_nothing_in_lossless_mode(three_lossless):
     check_row_traps(three_lossless)
     back_on_a(three_lossless)

@@ -5,6 +5,8 @@ import pytest
 from lib.resync_lab import BULK, refusals
 from lib.run import sh
 
+pytestmark = pytest.mark.long  # `make test-long`
+
 STEPS = ["judge", "mark", "undo", "reset", "attach", "follow", "verify"]
 
 
