@@ -14,6 +14,7 @@ enum {
     BEAT_MS = 1000,
     WRITE_MS = 1000,
     CONNECT_MS = 1000,
+    COUNT_EVERY_MS = 10000,  // somebody may enable some, or make more
 };
 
 struct target {
@@ -31,11 +32,13 @@ struct journal {
     bool due;  // asked while the thread was at work: it shall not rest before it has looked again
     struct target target;
     struct target newest;  // the last that was somewhere: whom all of the following is about
-    bool tried, counted;
+    bool tried;
     int64_t left_ms;           // when it was pointed nowhere
     int64_t failing_since_ms;  // monotonic, 0: the last heartbeat went well
     char error[160];
     unsigned idle_events;
+    uint64_t counted_epoch;  // of the reign in which they were counted, 0: they were not
+    int64_t counted_ms;      // monotonic
     struct db_session *session;  // belongs to the thread, as do the next
     char session_uuid[NODE_UUID_SIZE];
     bool looked;  // on this session: that no write of an earlier one hangs
@@ -47,7 +50,7 @@ static bool same_target(const struct target *a, const struct target *b) {
 
 static void count_idle_events(struct journal *journal, const struct target *target) {
     pthread_mutex_lock(&journal->lock);
-    bool counted = journal->counted;
+    bool counted = journal->counted_epoch == target->epoch && clock_mono_ms() - journal->counted_ms < COUNT_EVERY_MS;
     pthread_mutex_unlock(&journal->lock);
     AUTO_TEXT char *text = NULL;
     struct err ignored = {0};  // not worth a heartbeat; asked again with the next
@@ -62,7 +65,8 @@ static void count_idle_events(struct journal *journal, const struct target *targ
     pthread_mutex_lock(&journal->lock);
     if (same_target(&journal->newest, target)) {
         journal->idle_events = (unsigned)count;
-        journal->counted = true;
+        journal->counted_epoch = target->epoch;
+        journal->counted_ms = clock_mono_ms();
     }
     pthread_mutex_unlock(&journal->lock);
 }
@@ -209,7 +213,7 @@ static void turn_to(struct journal *journal, const struct target *target) {
         *journal->error = '\0';  // that was another server
         journal->failing_since_ms = 0;
         journal->idle_events = 0;
-        journal->counted = false;
+        journal->counted_epoch = 0;
     } else if (journal->failing_since_ms) {
         journal->failing_since_ms += now_ms - journal->left_ms;  // an absence is another trouble
     }
@@ -231,9 +235,10 @@ void journal_point(struct journal *journal, const char *name, const char *addres
     pthread_mutex_unlock(&journal->lock);
 }
 
-unsigned journal_idle_events(struct journal *journal, const char *uuid) {
+unsigned journal_idle_events(struct journal *journal, const char *uuid, uint64_t epoch) {
     pthread_mutex_lock(&journal->lock);
-    unsigned count = text_equal(journal->newest.uuid, uuid) ? journal->idle_events : 0;
+    bool of_now = text_equal(journal->newest.uuid, uuid) && journal->counted_epoch == epoch;
+    unsigned count = of_now ? journal->idle_events : 0;
     pthread_mutex_unlock(&journal->lock);
     return count;
 }

@@ -14,10 +14,10 @@ void journal_stop(struct journal *journal);  // NULL is fine
 void journal_point(struct journal *journal, const char *name, const char *address, uint16_t port, const char *uuid,
                    uint64_t epoch);
 
-// Scheduled events that this server took over from its source, where they came disabled: how many are so at the primary
-// with that uuid, 0 before it was asked. Replication does not tell which of them ran, so that a person
-// must.
-unsigned journal_idle_events(struct journal *journal, const char *uuid);
+// Scheduled events that this server took over from its source, where they came disabled, and that nobody made ready:
+// how many are so at the primary with that uuid, 0 before it was asked in the reign of that epoch. What was counted in an
+// earlier one may have been enabled since.
+unsigned journal_idle_events(struct journal *journal, const char *uuid, uint64_t epoch);
 
 // For how long heartbeats have failed, 0 if the last one went well, and why ("" if fine). JOURNAL_UNTRIED: none has ended
 // since that was pointed at.

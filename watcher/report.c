@@ -246,13 +246,13 @@ void report_nodes(struct watcher *watcher) {
 }
 
 static void report_idle_events(struct watcher *watcher) {
-    unsigned count = journal_idle_events(watcher->journal, watcher->state.primary_uuid);
-    bool told = watcher->idle_epoch == watcher->state.epoch && watcher->idle_events == count;
-    if (count == 0 || told) {  // once in a reign
-        return;
-    }
+    unsigned count = journal_idle_events(watcher->journal, watcher->state.primary_uuid, watcher->state.epoch);
+    bool more = watcher->idle_epoch != watcher->state.epoch || count > watcher->idle_events;
     watcher->idle_epoch = watcher->state.epoch;
     watcher->idle_events = count;
+    if (count == 0 || !more) {  // once in a reign, and again when there are more
+        return;
+    }
     report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->state.primary, 0, MSG_EVENTS_IDLE,
                  KVS(KV("primary", watcher->state.primary), KVI("count", count)));
 }

@@ -12,7 +12,7 @@
 #include "common/text.h"
 #include "tests/unit/unit.h"
 
-enum { A, B, NODES, PATIENCE_S = 10 };
+enum { A, B, NODES, PATIENCE_S = 10, EPOCH = 7 };
 
 struct db_session {
     int node;
@@ -188,9 +188,13 @@ static int beats(int node) {
 
 // Whoever waits for the rest after one of these means the one that follows it: they are for a thread that rests or is
 // held, not for one that is on its way to rest.
-static void point(int node) {
+static void point_in(int node, uint64_t epoch) {
     set(&world.rests, false);
-    journal_point(journal, node == A ? "node-a" : "node-b", node == A ? "node-a" : "node-b", 3306, node == A ? "uuid-a" : "uuid-b", 7);
+    journal_point(journal, node == A ? "node-a" : "node-b", node == A ? "node-a" : "node-b", 3306, node == A ? "uuid-a" : "uuid-b", epoch);
+}
+
+static void point(int node) {
+    point_in(node, EPOCH);
 }
 
 static void point_nowhere(void) {
@@ -238,25 +242,25 @@ static void idle_events_outlast_a_short_absence(void **state) {
     wait_for(&world.rests);
     point(B);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
-    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);  // A took B's place, and was not pointed at yet
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-a", EPOCH), 0);  // A took B's place, and was not pointed at yet
     a_second_passes();
     wait_for(&world.rests);
     point_nowhere();
     wait_for(&world.rests);
     point(B);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 3);
     assert_int_equal(world.node[B].counts, 1);
     // In the meantime it was another's turn, for so short that the session to it is still there.
     point_nowhere();
     hold_a_beat(B);
     point(A);
-    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);
+    assert_int_equal(journal_idle_events(journal, "uuid-a", EPOCH), 0);
     point(B);
     let_go(false);
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal, "uuid-b"), 3);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 3);
     assert_int_equal(beats(A), 0);
 }
 
@@ -269,11 +273,45 @@ static void idle_events_are_those_of_the_primary_of_now(void **state) {
     let_go(false);  // only now are B's counted
     wait_for(&world.rests);
     assert_int_equal(beats(A), 1);
-    assert_int_equal(journal_idle_events(journal, "uuid-a"), 0);
+    assert_int_equal(journal_idle_events(journal, "uuid-a", EPOCH), 0);
     idle_events(A, "4");  // it did not tell; it is asked again with the next heartbeat
     a_second_passes();
     wait_for(&world.rests);
-    assert_int_equal(journal_idle_events(journal, "uuid-a"), 4);
+    assert_int_equal(journal_idle_events(journal, "uuid-a", EPOCH), 4);
+}
+
+static void idle_events_are_those_of_the_reign_of_now(void **state) {
+    (void)state;
+    idle_events(B, "3");
+    wait_for(&world.rests);
+    point(B);
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 3);
+    idle_events(B, "0");  // somebody enabled them, and B is opened anew
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH + 1), 0);  // nobody was told of that reign yet
+    point_nowhere();
+    wait_for(&world.rests);
+    point_in(B, EPOCH + 1);
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH + 1), 0);
+    assert_int_equal(world.node[B].counts, 2);
+}
+
+static void idle_events_are_counted_now_and_then(void **state) {
+    (void)state;
+    idle_events(B, "3");
+    wait_for(&world.rests);
+    point(B);
+    wait_for(&world.rests);
+    idle_events(B, "1");
+    now_ms += 9999;
+    a_second_passes();
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 3);
+    now_ms += 1;
+    a_second_passes();
+    wait_for(&world.rests);
+    assert_int_equal(journal_idle_events(journal, "uuid-b", EPOCH), 1);
 }
 
 static void a_heartbeat_that_failed_elsewhere_is_not_told_of_the_primary_of_now(void **state) {
@@ -327,6 +365,8 @@ int main(void) {
         TEST(a_new_primary_is_written_to_though_the_thread_was_at_work),
         TEST(idle_events_outlast_a_short_absence),
         TEST(idle_events_are_those_of_the_primary_of_now),
+        TEST(idle_events_are_those_of_the_reign_of_now),
+        TEST(idle_events_are_counted_now_and_then),
         TEST(a_heartbeat_that_failed_elsewhere_is_not_told_of_the_primary_of_now),
         TEST(a_short_absence_is_no_heartbeat_that_went_well),
     };
