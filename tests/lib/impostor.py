@@ -72,6 +72,7 @@ class Impostor:
         send(client, number + 1, OK)
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which would hold the port
         self.listener.close()
 
 
