@@ -37,7 +37,9 @@ static const char holders_sql[] =
     " OR h.OBJECT_SCHEMA = 'relevo' AND h.LOCK_TYPE NOT IN " MILD
     " OR EXISTS (SELECT 1 FROM performance_schema.metadata_locks p WHERE p.LOCK_STATUS = 'PENDING'"
     " AND p.OBJECT_TYPE = h.OBJECT_TYPE AND p.OBJECT_SCHEMA <=> h.OBJECT_SCHEMA AND p.OBJECT_NAME <=> h.OBJECT_NAME"
-    " AND NOT (h.LOCK_TYPE IN " MILD " AND p.LOCK_TYPE IN " MILD ") AND p.OWNER_THREAD_ID IN " APPLIERS
+    " AND (NOT (h.LOCK_TYPE IN " MILD " AND p.LOCK_TYPE IN " MILD
+    ") OR h.LOCK_TYPE = 'SHARED' AND p.LOCK_TYPE = 'INTENTION_EXCLUSIVE')"
+    " AND p.OWNER_THREAD_ID IN " APPLIERS
     "))"
     " UNION SELECT " COLUMNS
     ", CONCAT('a row of ', d.OBJECT_SCHEMA, '.', d.OBJECT_NAME) FROM performance_schema.data_locks d"
