@@ -1,10 +1,14 @@
 """The owner of a schema against Relevo, on the running project: each of these once made his code run with all that Relevo may
 do, held up a hand-over, or left a node without a way back."""
+import contextlib
+import threading
+
 import pytest
 
 from lib.attacks import Attacker, check_comparison, check_prepared_xa, check_row_traps
 from lib.cluster import A, B
 from lib.compare import rows
+from lib.run import wait_until
 
 
 @pytest.fixture(params=["async", "lossless"], scope="module")
@@ -82,3 +86,35 @@ def test_a_prepared_xa_transaction_that_diverged(keeper, mode):
     assert named and cluster.events(mark, type="RESCUED", node=A)
     attacker.sql("DROP TABLE xa_held")
     cluster.assert_same_data()
+
+
+def test_a_statement_that_cannot_be_ended_does_not_keep_a_stale_primary_open(keeper, mode):
+    """KILL does not reach a spatial function, and while one runs MySQL does not become read only: clients are turned away."""
+    if mode == "lossless":
+        pytest.skip("what a stale primary takes there is acknowledged to nobody")
+    cluster = keeper.get(RELEVO_MODE=mode, RELEVO_FAILBACK="manual")
+    attacker, line = Attacker(cluster), "ST_GeomFromText(CONCAT('LINESTRING(', REPEAT('{}', 22000), '2 2)'))"
+    attacker.sql("CREATE TABLE IF NOT EXISTS slow (id INT PRIMARY KEY AUTO_INCREMENT, d DOUBLE)")
+    cluster.wait_same(30)
+    runs = "SELECT COUNT(*) FROM performance_schema.processlist WHERE info LIKE 'INSERT INTO slow (d) SELECT ST_%'"
+    session = cluster.connect(A, user="app", password=cluster.env["MYSQL_PASSWORD"], database="appdb")
+    rows(session, f"SET @g = {line.format('0 0,1 1,')}, @h = {line.format('5 5,6 7,')}")
+    threading.Thread(target=quietly, args=(session, "INSERT INTO slow (d) SELECT ST_HausdorffDistance(@g, @h)"), daemon=True).start()
+    wait_until(lambda: int(cluster.root(A, runs)), 10, "it runs")
+    mark = cluster.mark()
+    cluster.disconnect(A)
+    cluster.wait_event(mark, 30, type="FAILOVER", node=B)
+    cluster.reconnect(A)
+    told = cluster.wait_event(mark, 40, type="ABORTED", node=A)
+    assert "app@" in told["why"] and "does not end" in told["why"], told
+    assert int(cluster.root(A, runs)), "it is over too soon to prove anything"
+    with pytest.raises(Exception, match="offline mode|read-only"):
+        attacker.sql("INSERT INTO slow (d) VALUES (1)", node=A)
+    cluster.wait_normal(B, 240)
+    attacker.sql("DROP TABLE slow")
+    cluster.assert_same_data()
+
+
+def quietly(session, statement):
+    with contextlib.suppress(Exception):
+        rows(session, statement)
