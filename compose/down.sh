@@ -13,14 +13,14 @@ ensure_engine
 read_env
 if [[ ${1:-} == --volumes ]]; then
     if [[ ${YES:-} != 1 ]]; then
-        printf 'This removes both databases, the state in Redis, the rescued transactions and .env. Sure? [y/N] '
+        printf 'This removes both databases, the state in Redis, the rescued transactions, the certificates and .env. Sure? [y/N] '
         read -r answer || answer=no
         [[ $answer == [yYsS]* ]] || die "nothing was removed"
     fi
     # The third server's data, too, whether or not its overlay is in use this time.
     [[ -n ${COMPOSE_FILE:-} ]] || export COMPOSE_FILE=docker-compose.yml:compose/three-nodes.yml
     compose down --volumes --remove-orphans
-    rm -f .env
+    rm -f .env tls/ca.key tls/*/*.pem
 else
     compose down --remove-orphans
 fi

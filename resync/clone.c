@@ -207,18 +207,25 @@ static bool leave_old_pages_behind(struct peer *recipient, struct peer *donor) {
     return peer_exec(recipient, "SET PERSIST_ONLY innodb_doublewrite_dir = %s", quoted);
 }
 
+// Whom the recipient may clone from, and who must have signed that server's certificate: it is sent a password.
+static bool name_donor(const struct job *job, struct peer *recipient, const char *host, unsigned port) {
+    AUTO_TEXT char *list = mem_format("%s:%u", host, port);
+    AUTO_TEXT char *donors = peer_quote(recipient, list);
+    AUTO_TEXT char *ca = peer_quote(recipient, job->settings->tls_ca_on_servers);
+    return peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) &&
+           (!*job->settings->tls_ca_on_servers || peer_exec(recipient, "SET GLOBAL clone_ssl_ca = %s", ca));
+}
+
 bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
     const char *from = node_source_host(donor->at);
     unsigned port = node_source_port(donor->at);
-    AUTO_TEXT char *list = mem_format("%s:%u", from, port);
-    AUTO_TEXT char *donors = peer_quote(recipient, list);
     AUTO_TEXT char *user = peer_quote(recipient, ACCOUNT_CLONE);
     AUTO_TEXT char *host = peer_quote(recipient, from);
     AUTO_TEXT char *password = peer_quote(recipient, job->settings->repl_password);
     AUTO_TEXT char *sql =
         mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, port, password);
     job_step(job, "clone");
-    if (!try_donor(job, donor) || !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
+    if (!try_donor(job, donor) || !name_donor(job, recipient, from, port) ||
         !step_unlock_for_copy(job, recipient) || !xa_roll_back_all(job, recipient)) {
         return false;
     }

@@ -17,10 +17,22 @@ stop() {
     fi
 }
 
+# With a certificate of this server's own it proves who it is (compose/tls.sh); without, MySQL makes one that proves nothing.
+# The key is its owner's alone, and mysqld is somebody else: a copy for that one.
+TLS=/etc/relevo/tls OWN=/run/relevo-tls
+identity=()
+if [[ -s $TLS/ca/ca.pem && -s $TLS/node/cert.pem && -s $TLS/node/key.pem ]]; then
+    if install -d -o mysql -g mysql -m 500 $OWN && install -o mysql -g mysql -m 400 $TLS/node/key.pem $OWN/key.pem; then
+        identity=(--ssl-ca=$TLS/ca/ca.pem --ssl-cert=$TLS/node/cert.pem --ssl-key=$OWN/key.pem)
+    else
+        echo "the key in $TLS/node cannot be copied: this server serves without a certificate of its own" >&2
+    fi
+fi
+
 # RESTART, and with it CLONE, needs to know who starts mysqld again: we end, and the restart policy does.
 export MYSQLD_PARENT_PID=$$
 set -m # a process group of its own, to be killed whole
-docker-entrypoint.sh "$@" &
+docker-entrypoint.sh "$@" "${identity[@]}" &
 server=$!
 set +m
 trap stop TERM INT
