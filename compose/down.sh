@@ -20,7 +20,9 @@ if [[ ${1:-} == --volumes ]]; then
     # The third server's data, too, whether or not its overlay is in use this time.
     [[ -n ${COMPOSE_FILE:-} ]] || export COMPOSE_FILE=docker-compose.yml:compose/three-nodes.yml
     compose down --volumes --remove-orphans
-    rm -f .env tls/ca.key tls/*/*.pem
+    rm -f .env
+    # Of servers that exist already the CA is somebody else's.
+    [[ ${COMPOSE_FILE:-} == *existing.yml* ]] || rm -f tls/ca.key tls/*/*.pem
 else
     compose down --remove-orphans
 fi

@@ -11,15 +11,15 @@ NODES=(mysql-primary mysql-replica mysql-third)
 DAYS=3650
 
 ssl() {
-    openssl "$@" 2>"$folder/said" || {
-        cat "$folder/said" >&2
+    openssl "$@" 2>"$work/said" || {
+        cat "$work/said" >&2
         return 1
     }
 }
 
 # Sections of a file instead of options: releases of openssl differ in what they make of both together.
 write_config() {
-    cat >"$folder/config" <<END
+    cat >"$work/config" <<END
 [req]
 distinguished_name = name
 prompt = no
@@ -43,18 +43,18 @@ make_key() { ssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
 
 make_ca() {
     write_config "Relevo CA of $(hostname)"
-    make_key "$folder/ca.key" &&
-        ssl req -x509 -new -sha256 -key "$folder/ca.key" -days $DAYS -config "$folder/config" -extensions ca -out "$folder/ca.pem" &&
-        mv "$folder/ca.key" tls/ca.key && install -m 644 "$folder/ca.pem" tls/ca/ca.pem
+    make_key "$work/ca.key" &&
+        ssl req -x509 -new -sha256 -key "$work/ca.key" -days $DAYS -config "$work/config" -extensions ca -out "$work/ca.pem" &&
+        mv "$work/ca.key" tls/ca.key && install -m 644 "$work/ca.pem" tls/ca/ca.pem
 }
 
 make_node() {
     write_config "$1"
-    make_key "$folder/key.pem" &&
-        ssl req -new -sha256 -key "$folder/key.pem" -config "$folder/config" -out "$folder/request" &&
-        ssl x509 -req -sha256 -in "$folder/request" -CA tls/ca/ca.pem -CAkey tls/ca.key -days $DAYS \
-            -set_serial "0x$(openssl rand -hex 16)" -extfile "$folder/config" -extensions server -out "$folder/cert.pem" &&
-        install -m 600 "$folder/key.pem" "tls/$1/key.pem" && install -m 644 "$folder/cert.pem" "tls/$1/cert.pem"
+    make_key "$work/key.pem" &&
+        ssl req -new -sha256 -key "$work/key.pem" -config "$work/config" -out "$work/request" &&
+        ssl x509 -req -sha256 -in "$work/request" -CA tls/ca/ca.pem -CAkey tls/ca.key -days $DAYS \
+            -set_serial "0x$(openssl rand -hex 16)" -extfile "$work/config" -extensions server -out "$work/cert.pem" &&
+        install -m 600 "$work/key.pem" "tls/$1/key.pem" && install -m 644 "$work/cert.pem" "tls/$1/cert.pem"
 }
 
 complete() { [[ -s tls/ca/ca.pem && -s tls/$1/key.pem && -s tls/$1/cert.pem ]]; }
@@ -67,8 +67,8 @@ if ! command -v openssl >/dev/null; then
     (step "Install openssl: it makes the servers' certificates" apt_install openssl) || exit 1
 fi
 umask 077
-folder=$(mktemp -d tls/.new.XXXXXX)
-trap 'rm -rf "$folder"' EXIT
+work=$(mktemp -d tls/.new.XXXXXX)
+trap 'rm -rf "$work"' EXIT
 if [[ ! -e tls/ca/ca.pem ]]; then make_ca; fi
 if [[ ! -e tls/ca.key ]]; then
     say "tls/ca.key is not there: with your own CA put cert.pem and key.pem of ${missing[*]} into tls/NAME/ yourself"

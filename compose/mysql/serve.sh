@@ -23,7 +23,7 @@ TLS=/etc/relevo/tls OWN=/run/relevo-tls
 identity=()
 if [[ -s $TLS/ca/ca.pem && -s $TLS/node/cert.pem && -s $TLS/node/key.pem ]]; then
     if install -d -o mysql -g mysql -m 500 $OWN && install -o mysql -g mysql -m 400 $TLS/node/key.pem $OWN/key.pem; then
-        identity=(--ssl-ca=$TLS/ca/ca.pem --ssl-cert=$TLS/node/cert.pem --ssl-key=$OWN/key.pem)
+        identity=("--ssl-ca=$TLS/ca/ca.pem" "--ssl-cert=$TLS/node/cert.pem" "--ssl-key=$OWN/key.pem")
     else
         echo "the key in $TLS/node cannot be copied: this server serves without a certificate of its own" >&2
     fi
