@@ -144,7 +144,7 @@ static enum probe_outcome connect_outcome(struct db_session *session, struct err
     (void)session_error(session, err);
     if (number == CR_SSL_CONNECTION_ERROR && strstr(mysql_error(&session->mysql), "certificate verify failed")) {
         // Not the node: another address of its name may be.
-        (void)err_set(err, ERR_LOST, (int)number, "the certificate of whoever answers is not trusted (RELEVO_TLS_CA)");
+        (void)err_set(err, ERR_LOST, (int)number, DB_UNTRUSTED);
         return PROBE_LOST;
     }
     switch (number) {

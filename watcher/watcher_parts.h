@@ -80,6 +80,7 @@ struct watcher {
     unsigned node_failures[NODE_MAX];  // of its resync, in a row
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
+    bool stranger[NODE_MAX];  // told that somebody else answers under its name
     bool was_away[NODE_MAX];  // since it streamed last
     struct {
         int rule;  // 0: none
