@@ -27,6 +27,13 @@ struct db_login {
 struct db_session;
 struct db_rows;
 
+// From now on every session of this process is opened only to servers whose certificate was signed by a CA of that file,
+// which must stay where it is. Before it sends a password: who answers under a node's name may be anybody. NULL or "": no
+// certificate is checked. To be called before the first session, once.
+void db_trust(const char *ca_path);
+// What the error says then, with PROBE_LOST.
+#define DB_UNTRUSTED "the certificate of whoever answers is not trusted (RELEVO_TLS_CA)"
+
 // TLS is required. PROBE_OK and *ret, or why not. The session is as session_pins.h has it, whatever the server's
 // defaults are: one statement more, in which the mark goes as well. ER_CON_COUNT is OVERLOADED, 1045 and friends
 // DENIED, a greeting that is not MySQL 8.4 or newer UNFIT.

@@ -41,6 +41,12 @@ static void library_start(void) {
     (void)pthread_key_create(&thread_end_key, thread_end);
 }
 
+static const char *trusted_ca;  // NULL: any certificate will do
+
+void db_trust(const char *ca_path) {
+    trusted_ca = ca_path && *ca_path ? ca_path : NULL;
+}
+
 // Errors that mean the connection is gone, whatever the server is.
 static bool number_is_loss(unsigned number) {
     return number == CR_SERVER_GONE_ERROR || number == CR_SERVER_LOST || number == CR_SERVER_LOST_EXTENDED ||
@@ -136,6 +142,11 @@ static int errno_in(const char *text) {
 static enum probe_outcome connect_outcome(struct db_session *session, struct err *err) {
     unsigned number = mysql_errno(&session->mysql);
     (void)session_error(session, err);
+    if (number == CR_SSL_CONNECTION_ERROR && strstr(mysql_error(&session->mysql), "certificate verify failed")) {
+        // Not the node: another address of its name may be.
+        (void)err_set(err, ERR_LOST, (int)number, DB_UNTRUSTED);
+        return PROBE_LOST;
+    }
     switch (number) {
         case CR_UNKNOWN_HOST:
             (void)err_set(err, ERR_GONE, (int)number, "the name does not resolve");
@@ -181,9 +192,11 @@ static enum probe_outcome check_version(struct db_session *session, struct err *
 
 static void set_options(struct db_session *session, const struct db_login *login, int64_t timeout_ms) {
     MYSQL *mysql = &session->mysql;
-    unsigned tls = SSL_MODE_REQUIRED;
+    // The signer, not the name: sessions are opened to numbers, which need not be in a certificate.
+    unsigned tls = trusted_ca ? SSL_MODE_VERIFY_CA : SSL_MODE_REQUIRED;
     unsigned whole_s = (unsigned)((timeout_ms + 999) / 1000);
     mysql_options(mysql, MYSQL_OPT_SSL_MODE, &tls);
+    mysql_options(mysql, MYSQL_OPT_SSL_CA, trusted_ca);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &whole_s);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "relevo");

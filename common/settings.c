@@ -105,6 +105,21 @@ static const struct setting settings_table[] = {
      .secret = true,
      .allowed = "1 to 32 printable bytes (MySQL's limit for replication)",
      .help = {"su contraseña", "its password"}},
+    {.name = "RELEVO_TLS_CA",
+     MEMBER(tls_ca),
+     .kind = &setting_certificates,
+     .services = WATCHER | RESYNC,
+     .fallback = "",
+     .allowed = "the absolute path of a file of PEM certificates, or empty",
+     .help = {"la CA que firma a los servidores MySQL; sin ella no se comprueba quién responde",
+              "the CA that signs the MySQL servers; without it nobody checks who answers"}},
+    {.name = "RELEVO_TLS_CA_ON_SERVERS",
+     MEMBER(tls_ca_on_servers),
+     .kind = &setting_path_or_none,
+     .services = WATCHER | RESYNC,
+     .fallback = "",
+     .allowed = "an absolute path, or empty for that of RELEVO_TLS_CA",
+     .help = {"dónde la tienen los servidores, para replicar y clonar", "where the servers have it, to replicate and clone"}},
     {.name = "RELEVO_REDIS",
      MEMBER(redis_host),
      .kind = &setting_redis,
@@ -369,6 +384,9 @@ bool settings_load(enum service service, const char *const *environment, struct 
     bool ok = true;
     for (size_t i = 0; ok && i < TABLE_COUNT; i++) {
         ok = load_one(&settings_table[i], service, environment, &loaded, err);
+    }
+    if (loaded.tls_ca_on_servers[0] == '\0') {
+        text_copy(loaded.tls_ca_on_servers, sizeof loaded.tls_ca_on_servers, loaded.tls_ca);
     }
     if (ok && check_together(&loaded, err)) {
         *ret = loaded;

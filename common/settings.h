@@ -21,6 +21,8 @@ struct settings {
     char events_password[256];  // of relevo_events
     char repl_user[64];
     char repl_password[256];
+    char tls_ca[256];             // "": a server's certificate is not checked
+    char tls_ca_on_servers[256];  // the same file as the MySQL servers see it, for what they fetch from each other
     char redis_host[256];
     uint16_t redis_port;
     char redis_user[64];

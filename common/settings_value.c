@@ -93,6 +93,42 @@ static bool parse_path(const struct setting *setting, const char *value, struct 
 }
 const struct setting_kind setting_path = {parse_path, print_text};
 
+static bool parse_path_or_none(const struct setting *setting, const char *value, struct settings *ret,
+                               struct err *err) {
+    return take_text(setting, value, (*value == '\0' || *value == '/') && is_printable(value), ret, err);
+}
+const struct setting_kind setting_path_or_none = {parse_path_or_none, print_text};
+
+// Comments may stand before and between certificates.
+static bool holds_certificate(FILE *file) {
+    char line[256];
+    bool begun = false, ended = false;
+    while (!ended && fgets(line, sizeof line, file) != NULL) {
+        begun = begun || strncmp(line, "-----BEGIN CERTIFICATE-----", 27) == 0;
+        ended = begun && strncmp(line, "-----END CERTIFICATE-----", 25) == 0;
+    }
+    return ended;
+}
+
+// Looked into at the start, so that a wrong file is an error with its name and not a cluster that nobody answers in.
+static bool parse_certificates(const struct setting *setting, const char *value, struct settings *ret,
+                               struct err *err) {
+    if (!parse_path_or_none(setting, value, ret, err)) {
+        return false;
+    }
+    if (*value == '\0') {
+        return true;
+    }
+    FILE *file = fopen(value, "re");
+    if (file == NULL) {
+        return err_set(err, ERR_INVALID, errno, "%s: cannot open %.120s: %s", setting->name, value, strerror(errno));
+    }
+    bool fit = holds_certificate(file);
+    fclose(file);
+    return fit || err_set(err, ERR_INVALID, 0, "%s: %.120s holds no PEM certificate", setting->name, value);
+}
+const struct setting_kind setting_certificates = {parse_certificates, print_text};
+
 static bool parse_number(const struct setting *setting, const char *value, struct settings *ret, struct err *err) {
     int64_t number = 0;
     if (!text_to_i64(value, &number) || number < setting->least || number > setting->most) {

@@ -27,7 +27,8 @@ struct setting {
 extern const struct setting_kind setting_identifier, setting_nodes, setting_host_name, setting_auto, setting_copy, setting_start,
     setting_mode,
     setting_account, setting_account_or_none, setting_secret, setting_redis, setting_number, setting_limit,
-    setting_http, setting_token, setting_hosts, setting_path, setting_lang, setting_log_level;
+    setting_http, setting_token, setting_hosts, setting_path, setting_path_or_none,
+    setting_certificates, setting_lang, setting_log_level;
 
 #define SETTING_SECRET_SIZE 257  // one more than any field holds, so that too long is noticed
 

@@ -13,7 +13,7 @@ ensure_engine
 read_env
 if [[ ${1:-} == --volumes ]]; then
     if [[ ${YES:-} != 1 ]]; then
-        printf 'This removes both databases, the state in Redis, the rescued transactions and .env. Sure? [y/N] '
+        printf 'This removes both databases, the state in Redis, the rescued transactions, the certificates and .env. Sure? [y/N] '
         read -r answer || answer=no
         [[ $answer == [yYsS]* ]] || die "nothing was removed"
     fi
@@ -21,6 +21,8 @@ if [[ ${1:-} == --volumes ]]; then
     [[ -n ${COMPOSE_FILE:-} ]] || export COMPOSE_FILE=docker-compose.yml:compose/three-nodes.yml
     compose down --volumes --remove-orphans
     rm -f .env
+    # Of servers that exist already the CA is somebody else's.
+    [[ ${COMPOSE_FILE:-} == *existing.yml* ]] || rm -f tls/ca.key tls/*/*.pem
 else
     compose down --remove-orphans
 fi

@@ -56,6 +56,24 @@ add_new_secrets() {
     done
 }
 
+# The servers prove who they are, and Relevo asks them to: only together, and not where .env or the shell says something
+# else (an empty value: without).
+TLS_CA=/etc/relevo/tls/ca/ca.pem
+trust_own_servers() {
+    local end=
+    # Somebody's own servers have certificates of their own.
+    if [[ ${COMPOSE_FILE:-} == *existing.yml* || -n ${RELEVO_TLS_CA+set} ]]; then return 0; fi
+    if grep '^RELEVO_TLS_CA=' .env | grep -qvF "$TLS_CA"; then return 0; fi
+    if ! compose/tls.sh; then
+        say "No certificates: nobody checks who answers under a MySQL server's name"
+        return 0
+    fi
+    ! grep -q '^RELEVO_TLS_CA=' .env || return 0
+    [[ -z $(tail -c 1 .env) ]] || end=$'\n'
+    printf '%s# MySQL servers are trusted by the CA in tls/.\nRELEVO_TLS_CA=%s\n' "$end" "$TLS_CA" >>.env
+    say "Added to .env: RELEVO_TLS_CA"
+}
+
 # Servers that an older version made lack the newer accounts: the script of the first boot makes them. A replica is open to
 # root for that moment, and the watcher, which would close it again, stands still meanwhile.
 upgrade_accounts() {
@@ -184,11 +202,13 @@ main() {
     local begin=$SECONDS since_ms
     # A checkout made under a strict umask would be unreadable inside the containers.
     chmod -R a+rX compose/mysql compose/redis compose/haproxy static DB.sql
+    chmod a+rx tls tls/*/
     ensure_engine
     read_env
     images
     write_env
     add_new_secrets
+    trust_own_servers
     say "Starting the cluster"
     since_ms=$(date +%s%3N)
     compose up -d --no-build

@@ -213,13 +213,20 @@ static bool look_for_obstacles(struct job *job, struct peer *recipient, struct p
            obstacles_look(job, recipient, donor, ret_reader, RUNG_CLONE);
 }
 
+// Whom the recipient may clone from, and who must have signed that server's certificate: it is sent a password.
+static bool name_donor(const struct job *job, struct peer *recipient, const char *host, unsigned port) {
+    AUTO_TEXT char *list = mem_format("%s:%u", host, port);
+    AUTO_TEXT char *donors = peer_quote(recipient, list);
+    AUTO_TEXT char *ca = peer_quote(recipient, job->settings->tls_ca_on_servers);
+    return peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) &&
+           (!*job->settings->tls_ca_on_servers || peer_exec(recipient, "SET GLOBAL clone_ssl_ca = %s", ca));
+}
+
 bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
     AUTO_PEER struct peer reader = {0};
     AUTO_OBSTACLES struct obstacles obstacles = {0};
     const char *from = node_source_host(donor->at);
     unsigned port = node_source_port(donor->at);
-    AUTO_TEXT char *list = mem_format("%s:%u", from, port);
-    AUTO_TEXT char *donors = peer_quote(recipient, list);
     AUTO_TEXT char *user = peer_quote(recipient, ACCOUNT_CLONE);
     AUTO_TEXT char *host = peer_quote(recipient, from);
     AUTO_TEXT char *password = peer_quote(recipient, job->settings->repl_password);
@@ -227,7 +234,7 @@ bool clone_run(struct job *job, struct peer *recipient, struct peer *donor) {
         mem_format("CLONE INSTANCE FROM %s@%s:%u IDENTIFIED BY %s REQUIRE SSL", user, host, port, password);
     job_step(job, "clone");
     if (!look_for_obstacles(job, recipient, donor, &reader) || !try_donor(job, donor) ||
-        !peer_exec(recipient, "SET GLOBAL clone_valid_donor_list = %s", donors) ||
+        !name_donor(job, recipient, from, port) ||
         !obstacles_clear(job, recipient, &reader, RUNG_CLONE, &obstacles)) {
         return false;
     }

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/logship.h"
 #include "common/loop.h"
+#include "common/mysql_port.h"
 #include "common/start.h"
 #include "resync/hints.h"
 #include "resync/queue.h"
@@ -47,6 +48,7 @@ int main(int argc, char **argv) {
     if (!service_start(SERVICE_RESYNC, argc, argv, &settings, &exit_code)) {
         return exit_code;
     }
+    db_trust(settings.tls_ca);
     struct resync resync = {.loop = loop_new()};
     if (!resync.loop) {
         return EXIT_FAILURE;

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/mysql_port.h"
 #include "common/text.h"
 #include "watcher/watcher_parts.h"
 
@@ -218,6 +219,19 @@ static void report_reach(struct watcher *watcher, int node) {
     }
 }
 
+static void report_stranger(struct watcher *watcher, int node) {
+    const struct observation *it = watcher->observations[node];
+    bool now = it && it->outcome == PROBE_LOST && text_equal(it->error, DB_UNTRUSTED);
+    if (now && !watcher->stranger[node] && watcher->leads) {
+        watcher->stranger[node] = true;
+        report_event(watcher, EVENT_ALARM, SEVERITY_WARNING, watcher->names[node], 0, MSG_STRANGER,
+                     KVS(KV("node", watcher->names[node]), KV("error", it->error)));
+    }
+    if (it && it->outcome == PROBE_OK) {
+        watcher->stranger[node] = false;
+    }
+}
+
 static void report_standing(struct watcher *watcher, int node) {
     enum standing now = watcher->facts.nodes[node].standing, before = watcher->standing[node];
     watcher->standing[node] = now;
@@ -241,6 +255,7 @@ static void report_standing(struct watcher *watcher, int node) {
 void report_nodes(struct watcher *watcher) {
     for (int i = 0; i < watcher->count; i++) {
         report_reach(watcher, i);
+        report_stranger(watcher, i);
         report_standing(watcher, i);
     }
 }

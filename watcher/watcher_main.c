@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/mysql_port.h"
 #include "common/start.h"
 #include "common/text.h"
 #include "watcher/recorder.h"
@@ -89,6 +90,7 @@ int main(int argc, char **argv) {
     if (!service_start(SERVICE_WATCHER, argc, argv, &settings, &exit_code)) {
         return exit_code;
     }
+    db_trust(settings.tls_ca);
     struct loop *loop = loop_new();
     if (!loop) {
         LOG_ERROR(MSG_LOOP_FAILED);

@@ -99,6 +99,7 @@ struct watcher {
     struct known_difference differs[NODE_MAX];  // by the last copy or comparison
     enum standing standing[NODE_MAX];  // as reported last
     enum reach reach[NODE_MAX];
+    bool stranger[NODE_MAX];  // told that somebody else answers under its name
     bool was_away[NODE_MAX];  // since it streamed last
     struct {
         int rule;  // 0: none

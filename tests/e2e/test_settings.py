@@ -26,6 +26,7 @@ WATCHER_WRONG = [
     ({"RELEVO_FAILOVER_LIMIT": "many"}, ("RELEVO_FAILOVER_LIMIT", "many")),
     ({"RELEVO_CONTROL_PASSWORD": ""}, ("RELEVO_CONTROL_PASSWORD",)),
     ({"RELEVO_REPL_PASSWORD": "x" * 40}, ("RELEVO_REPL_PASSWORD", "32")),
+    ({"RELEVO_TLS_CA": "/nowhere/ca.pem"}, ("RELEVO_TLS_CA", "/nowhere/ca.pem")),
     ({"RELEVO_CONTROL_PASSWORD": "", "RELEVO_CONTROL_PASSWORD_FILE": "/nowhere"}, ("RELEVO_CONTROL_PASSWORD_FILE",)),
 ]
 

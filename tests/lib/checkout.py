@@ -12,7 +12,7 @@ def checkout_copy(env):
     """(folder, run): run starts a script of compose/ as a person's shell would, and returns exit code and output."""
     folder = BUILD / "test/checkout"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", ".env", "__pycache__"))
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", ".env", "__pycache__", "*.pem", "ca.key"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RELEVO_")}
     environment |= {name: env[name] for name in ("MYSQL_IMAGE", "REDIS_IMAGE", "BASE_IMAGE")}
     environment |= {"COMPOSE_FILE": "docker-compose.yml:tests/e2e/override.yml", "COMPOSE_PROJECT_NAME": PROJECT}

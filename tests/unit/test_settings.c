@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "common/text.h"
 #include "unit.h"
 
 #define SECRETS                                                                                                         \
@@ -123,6 +124,9 @@ static void refused(void **state) {
         {"RELEVO_CONTROL_USER=a'b", "A-Z a-z"},
         {"RELEVO_REPL_PASSWORD=exactly32bytesexactly32bytes12345", "32"},
         {"RELEVO_CONTROL_PASSWORD=two\nlines", "printable"},
+        {"RELEVO_TLS_CA=ca.pem", "absolute path"},
+        {"RELEVO_TLS_CA=/nowhere/ca.pem", "cannot open /nowhere/ca.pem"},
+        {"RELEVO_TLS_CA_ON_SERVERS=ca.pem", "absolute path"},
         {"RELEVO_REDIS=redis", "host:port"},
         {"RELEVO_REDIS=:6379", "host:port"},
         {"RELEVO_PROBE_MS=0", "20 to 5000 ms"},
@@ -160,6 +164,53 @@ static void refused(void **state) {
         assert_memory_equal(err.text, "RELEVO_", 7);
         assert_int_equal(((char *)&settings)[0], 'X');
     }
+}
+
+static const char *write_file(const char *text) {
+    static char path[] = "/tmp/relevo-settings-XXXXXX";
+    (void)text_copy(path, sizeof path, "/tmp/relevo-settings-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    return path;
+}
+
+#define PEM "a comment\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+static void whom_to_trust(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {PEM, NULL},
+        {"", "holds no PEM certificate"},
+        {"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", "holds no PEM certificate"},
+        {"-----BEGIN CERTIFICATE-----\nMIIB\n", "holds no PEM certificate"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *path = write_file(rows[i].text);
+        char setting[128];
+        text_format(setting, sizeof setting, "RELEVO_TLS_CA=%s", path);
+        const char *const environment[] = {setting, SECRETS, NULL};
+        struct settings settings;
+        struct err err;
+        bool ok = load(SERVICE_RESYNC, environment, &settings, &err);
+        (void)unlink(path);
+        assert_row(rows[i].text, ok == !rows[i].says);
+        if (rows[i].says) {
+            assert_non_null(strstr(err.text, rows[i].says));
+            assert_non_null(strstr(err.text, path));
+        } else {
+            assert_string_equal(settings.tls_ca, path);
+            assert_string_equal(settings.tls_ca_on_servers, path);
+        }
+    }
+    const char *const elsewhere[] = {"RELEVO_TLS_CA_ON_SERVERS=/etc/mysql/ca.pem", SECRETS, NULL};
+    struct settings settings;
+    struct err err;
+    assert_true(load(SERVICE_WATCHER, elsewhere, &settings, &err));
+    assert_string_equal(settings.tls_ca, "");
+    assert_string_equal(settings.tls_ca_on_servers, "/etc/mysql/ca.pem");
 }
 
 static void values_that_contradict(void **state) {
@@ -356,7 +407,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),          cmocka_unit_test(accepted),
         cmocka_unit_test(refused),
-        cmocka_unit_test(lossless_waits_for_a_majority),           cmocka_unit_test(values_that_contradict),
+        cmocka_unit_test(lossless_waits_for_a_majority),           cmocka_unit_test(whom_to_trust),
+        cmocka_unit_test(values_that_contradict),
         cmocka_unit_test(a_secret_is_never_told), cmocka_unit_test(needed_secrets),
         cmocka_unit_test(only_ones_own),     cmocka_unit_test(secrets_from_files),
         cmocka_unit_test(unreadable_files),  cmocka_unit_test(the_effective_table),
