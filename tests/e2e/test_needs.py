@@ -44,9 +44,11 @@ def test_what_lacks_is_told_in_normal_and_when_it_is_mended(cluster):
     assert cluster.is_normal(A)
 
     # A watcher whose sessions are new cannot fence: nothing was closed, and it says so.
-    cluster.docker("restart", "-t", "5", "db-watcher")
     mark = cluster.mark()
+    cluster.docker("restart", "-t", "5", "db-watcher")
     cluster.wait_normal(A)
+    for node in (A, B):  # told anew, by a life that knows of nothing told before
+        alarm(cluster, mark, node, "relevo_clone", "ACCOUNT UNLOCK")
     cluster.ask({"action": "switchover", "node": B}, timeout=60)
     told = cluster.wait_event(mark, type="ABORTED")["why"]
     assert "stays closed" not in told and cluster.writable(A), told

@@ -90,7 +90,8 @@ def test_rows_removed_on_the_primary_alone_break_no_replica(cluster):
     assert cluster.streams(B) and candidate(B)["able"]
     row = next(r for r in kept if r[0] == int(cluster.state()["epoch"]))
     values = ", ".join(f"'{value}'" for value in row)
-    cluster.root(A, f"SET sql_log_bin = 0; INSERT INTO relevo.epoch VALUES ({values});")
+    cluster.root(A, f"SET NAMES utf8mb4; SET sql_log_bin = 0; INSERT INTO relevo.epoch VALUES ({values});")
     wait_until(lambda: cluster.sql(A, REIGNS) == cluster.sql(B, REIGNS), 10, "both hold the same rows")
     assert not cluster.events(mark, type="RESYNC_STARTED")
     cluster.wait_normal(A)
+    cluster.assert_same_data()
