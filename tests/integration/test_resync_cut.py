@@ -101,6 +101,7 @@ def test_recipient_killed_during_a_dump_and_back(lab):
     lab.assert_equal()
 
 
+@pytest.mark.long
 def test_a_cloned_node_survives_being_killed(lab):
     """Its redo log was far ahead of the donor's: what is left of that in the doublewrite files must do no harm."""
     lsn = ("SELECT CAST(variable_value AS UNSIGNED) FROM performance_schema.global_status"

@@ -249,6 +249,7 @@ def test_a_missing_privilege_is_found_before_anything_is_dropped(lab):
     lab.resync()
 
 
+@pytest.mark.long
 def test_an_engine_that_the_node_has_switched_off(fresh):
     lab = fresh
     lab.make_node(lab.b, "--disabled-storage-engines=MyISAM,ARCHIVE")
