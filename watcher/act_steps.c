@@ -18,7 +18,6 @@ enum {
     STOP_MS = 10000,         // a receiver that is connecting to a frozen host takes a while to stop
     LOOK_MS = 1000,          // of a prober at a silent server
     DRAIN_STALL_MS = 30000,  // no transaction applied for this long: give up
-    MYSQL_LOCK_WAIT = 1205,
     MYSQL_NO_SUCH_THREAD = 1094,
 };
 
@@ -86,7 +85,7 @@ bool step_fence(const struct act_context *context, int node, const char *uuid, u
         if (db_exec(session, STATEMENT_MS + FENCE_WAIT_S * 1000, "SET GLOBAL super_read_only = ON", err)) {
             break;
         }
-        if (err->number != MYSQL_LOCK_WAIT || attempt == FENCE_ATTEMPTS) {
+        if (err->number != LOCK_WAIT_ERROR || attempt == FENCE_ATTEMPTS) {
             step_name_writer(session, err);
             return err_wrap(err, "fencing %s", context->settings->nodes[node].name);
         }

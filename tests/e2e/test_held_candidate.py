@@ -16,13 +16,13 @@ def held(cluster, statements):
     for statement in statements:
         rows(session, statement)
 
-    def sleep():
+    def stay():
         ready.set()
         try:
             rows(session, "SELECT SLEEP(120)")
         except Exception as problem:  # noqa: BLE001 - the server ends it
             ended[0] = problem
-    thread = threading.Thread(target=sleep, daemon=True)
+    thread = threading.Thread(target=stay, daemon=True)
     thread.start()
     ready.wait()
     try:
